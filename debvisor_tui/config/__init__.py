@@ -1,0 +1,1 @@
+"""One TOML file a target: its settings, how they are loaded, and its secrets."""

@@ -1,0 +1,91 @@
+"""Evidence: the facts that a step establishes. Tasks write them, the journal keeps them, screens show them.
+
+Names and the shape of `value`, by step (times are unix seconds, latencies milliseconds):
+
+=================  ==========  ==================================================================================
+step               name        value
+=================  ==========  ==================================================================================
+review             commits     {"from": sha, "to": sha, "from_version", "to_version",
+                               "commits": [{"commit", "author", "at", "subject"}]}, newest first
+review, ci, …      attested    {"by": "anna (10.0.0.7)", "at", "statement"}
+ci                 checks      {"commit", "checks": [{"name", "result": passed|failed|pending|unknown,
+                               "seconds"?, "detail"?}]}
+backup             backup      {"tag", "path", "bytes", "sha256", "revision", "seconds"}
+backup             verified    {"integrity": "ok", "read_back": bool, "restored": bool | None, "rows": {table: n}}
+migration-check    migrations  {"current", "head", "pending": [Migration.to_json(), …]}, oldest first
+pull               code        {"before", "after", "before_version", "after_version", "files"}
+upgrade            revisions   {"before", "after", "applied": [{"revision", "message", "seconds"}]}
+restart            process     {"before": {"pid", "started"} | None, "after": {"pid", "started"}}
+restart            baseline    {"requests", "error_rate", "p50", "p95", "p99", "seconds"} of the old process
+health             probe       {"name": live|ready, "status": int | None, "ms", "ok", "in_a_row", "text",
+                               "parts"?: {"database": "ok", …}}, one a probe
+smoke              request     {"name", "method", "url", "status": int | None, "ms", "ok", "text"}, one a request
+monitor            verdict     Verdict.to_json()
+revert-database    revisions   as `upgrade`
+revert-release     code        as `pull`
+restore-backup     restored    {"tag", "path", "revision", "rows": {table: n}}
+any                inspection  {"found": done|not done|partly done|unknown}
+=================  ==========  ==================================================================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`text` says the fact in one line for people; `value` holds it for screens and programs."""
+
+    step: str
+    name: str
+    text: str
+    value: Mapping[str, Any]
+    at: float  # unix seconds
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a migration. `drops`: what it takes away, as "table" or "table.column", else ""."""
+
+    text: str
+    destructive: bool = False
+    drops: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One revision. `unknown` says why its operations could not be told; then it counts as destructive.
+
+    `irreversible` says why there is no way down, or "".
+    """
+
+    revision: str
+    message: str
+    operations: tuple[Operation, ...] = ()
+    down: tuple[Operation, ...] = ()
+    unknown: str = ""
+    irreversible: str = ""
+    sql: str = ""
+    down_revision: str | None = field(default=None)
+
+    @property
+    def destructive(self) -> bool:
+        return bool(self.unknown) or any(op.destructive for op in self.operations)
+
+    @property
+    def drops_on_the_way_down(self) -> tuple[str, ...]:
+        return tuple(op.drops for op in self.down if op.drops)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        known = {k: v for k, v in data.items() if k not in {"operations", "down"}}
+        return cls(
+            operations=tuple(Operation(**op) for op in data.get("operations", ())),
+            down=tuple(Operation(**op) for op in data.get("down", ())),
+            **known,
+        )

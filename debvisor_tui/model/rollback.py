@@ -1,0 +1,251 @@
+"""The way back: a pure function from the recorded changes of a run to ordered actions with their cost.
+
+The order (DESIGN, "Rollback"): the database goes down while the new release's code, which alone knows the way, is
+still in place; then the code goes back; then restart; then proof that the old release answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
+from debvisor_tui.model.playbook import RunKind, spec
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackOptions:
+    """What the operator switched on or off. `database`: None lets the plan decide."""
+
+    database: bool | None = None
+    restore_backup: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"database": self.database, "restore_backup": self.restore_backup}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        database = data.get("database")
+        return cls(
+            database=None if database is None else bool(database),
+            restore_backup=bool(data.get("restore_backup", False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of the way back.
+
+    `does`: what it goes back to, exactly. `facts`: the same for the task that does it.
+    `needed`: without it the old release is not back. `enabled`: it is part of the plan as it stands.
+    `switchable`: the operator may switch it. `loses`: the data that it loses, in words, or "".
+    `note`: why it is as it is. `blocked`: why it cannot be done, or "".
+    """
+
+    step: str
+    title: str
+    does: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    needed: bool = False
+    enabled: bool = False
+    switchable: bool = False
+    loses: str = ""
+    note: str = ""
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """`blockers`: why it may not be started as it stands, each with what to decide. `warnings`: what to know."""
+
+    run: int
+    from_version: str  # what runs now
+    to_version: str  # what is to run again
+    actions: tuple[Action, ...]
+    blockers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def enabled(self) -> tuple[Action, ...]:
+        return tuple(action for action in self.actions if action.enabled)
+
+    @property
+    def loses_data(self) -> bool:
+        return any(action.loses for action in self.enabled)
+
+
+#: Rows that would be lost, by "table" or "table.column"; None where they could not be counted.
+Losses = Mapping[str, int | None]
+
+
+def plan_rollback(
+    run: int,
+    from_version: str,
+    to_version: str,
+    changes: Sequence[Change],
+    options: RollbackOptions = RollbackOptions(),
+    losses: Losses | None = None,
+) -> RollbackPlan:
+    """Plan the way back of release `run`, which went from `to_version` to `from_version`.
+
+    `changes` are all changes of the run; those that were undone already need nothing. `losses` are counted on the
+    live database just before; what was not counted is taken for lost.
+    """
+    live = [c for c in changes if c.state is not ChangeState.UNDONE]
+    restore = _restore(live, options)
+    database = _database(live, options, losses or {}, restoring=restore.enabled)
+    code = _code(live)
+    process = any(c.kind is ChangeKind.PROCESS for c in live)
+    moves = database.enabled or code.enabled or restore.enabled
+    restart = Action(
+        "restart",
+        spec(RunKind.ROLLBACK, "restart").title,
+        "restart the service" if moves or process else "nothing to undo: the service was not restarted",
+        needed=moves or process,
+        enabled=moves or process,
+    )
+    health = Action(
+        "health",
+        spec(RunKind.ROLLBACK, "health").title,
+        f"{to_version} answers alive and ready" if restart.enabled else "nothing to prove",
+        facts={"version": to_version},
+        needed=restart.enabled,
+        enabled=restart.enabled,
+    )
+    blockers: list[str] = []
+    warnings: list[str] = []
+    if restore.blocked and options.restore_backup:
+        blockers.append(f"The backup cannot be restored: {restore.blocked}.")
+    if database.needed and not database.enabled and not restore.enabled:
+        if database.blocked:
+            message = f"The database cannot go down: {database.blocked}. Restoring the backup is the way back."
+            (warnings if options.database is False else blockers).append(message)
+        elif options.database is None:
+            blockers.append(
+                f"{to_version} does not know the database as it is now. Going down loses data: {database.loses}. "
+                "Switch it on to agree, or switch it off to go back without it."
+            )
+        else:
+            warnings.append(f"{to_version} may not run: the database stays as {from_version} made it.")
+    if options.database and database.blocked:
+        blockers.append(f"The database cannot go down: {database.blocked}.")
+    return RollbackPlan(
+        run=run,
+        from_version=from_version,
+        to_version=to_version,
+        actions=(database, code, restore, restart, health),
+        blockers=tuple(dict.fromkeys(blockers)),
+        warnings=tuple(warnings),
+    )
+
+
+def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool) -> Action:
+    title = spec(RunKind.ROLLBACK, "revert-database").title
+    moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
+    if not moved:
+        return Action("revert-database", title, "nothing to undo: no migration was applied")
+    recorded = moved[0].before.get("revision")
+    applied = _applied(moved)
+    if not applied:
+        return Action("revert-database", title, f"nothing to undo: still at {recorded or 'base'}")
+    count = "1 revision" if len(applied) == 1 else f"{len(applied)} revisions"
+    does = f"down {count} to {recorded or 'base'}"
+    facts = {"revision": recorded, "count": len(applied)}
+    destructive = [m for m in applied if m.get("destructive")]
+    blocked = next(
+        (f"revision {m['revision']} has no way down ({m['irreversible']})" for m in applied if m.get("irreversible")),
+        "",
+    )
+    loses = _loss([name for m in applied for name in m.get("drops", ())], losses)
+    needed = bool(destructive)
+    if restoring:
+        note, enabled = "not needed: the backup holds the old schema", False
+    elif blocked:
+        note, enabled = "", False
+    elif options.database is not None:
+        note, enabled = ("as you chose", options.database)
+    elif needed:
+        named = ", ".join(str(m["revision"]) for m in destructive)
+        note, enabled = f"needed: {named} took something away that the old release uses", not loses
+    else:
+        note, enabled = "not needed: the migrations only add, so the old release runs on them", False
+    return Action(
+        "revert-database",
+        title,
+        does,
+        facts=facts,
+        needed=needed,
+        enabled=enabled,
+        switchable=not blocked and not restoring,
+        loses=loses,
+        note=note,
+        blocked=blocked,
+    )
+
+
+def _applied(moved: Sequence[Change]) -> list[Mapping[str, Any]]:
+    """The migrations that were applied, oldest first; where that is not known, all that could have been."""
+    applied: list[Mapping[str, Any]] = []
+    for change in moved:
+        pending = list(change.before.get("pending", ()))
+        if "revision" not in change.after:  # the outcome was never recorded
+            applied += pending
+            continue
+        reached = change.after["revision"]
+        if reached == change.before.get("revision"):
+            continue
+        names = [m["revision"] for m in pending]
+        applied += pending[: names.index(reached) + 1] if reached in names else pending
+    return list({m["revision"]: m for m in applied}.values())
+
+
+def _loss(names: Sequence[str], losses: Losses) -> str:
+    parts = []
+    for name in dict.fromkeys(names):
+        count = losses.get(name)
+        if count is None:
+            parts.append(f"{name} (not counted)")
+        elif count:
+            parts.append(f"{name} ({count} {'row' if '.' not in name else 'value'}{'s' if count != 1 else ''})")
+    return ", ".join(parts)
+
+
+def _code(changes: Sequence[Change]) -> Action:
+    title = spec(RunKind.ROLLBACK, "revert-release").title
+    moved = [c for c in changes if c.kind in {ChangeKind.CODE, ChangeKind.IMAGE}]
+    if not moved:
+        return Action("revert-release", title, "nothing to undo: the release was not put in place")
+    before = moved[0].before
+    exact = before.get("commit") or before.get("id") or ""
+    name = before.get("version") or ""
+    return Action(
+        "revert-release",
+        title,
+        f"back to {name} ({exact[:12]})" if name else f"back to {exact[:12]}",
+        facts=dict(before),
+        needed=True,
+        enabled=True,
+    )
+
+
+def _restore(changes: Sequence[Change], options: RollbackOptions) -> Action:
+    title = spec(RunKind.ROLLBACK, "restore-backup").title
+    backups = [c for c in changes if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]
+    if not backups:
+        return Action(
+            "restore-backup",
+            title,
+            "not possible",
+            blocked="this run made no backup",
+            note="this run made no backup",
+        )
+    change = backups[-1]
+    return Action(
+        "restore-backup",
+        title,
+        f"restore {change.after.get('tag', 'the backup')}",
+        facts=dict(change.after),
+        enabled=options.restore_backup,
+        switchable=True,
+        loses=f"every row written since the backup of {change.subject}",
+        note="last resort: only if nothing else brings the old release back",
+    )

@@ -1,0 +1,197 @@
+"""What can be known of runs, read from the journal: the shapes that screens and `--json` show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from debvisor_tui.model.changes import Change
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.playbook import Phase, RunKind
+from debvisor_tui.model.states import RunState, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try of one step. `seconds` runs on the monotonic clock and is None while it runs.
+
+    Its log lines are those with ids `first_line`..`last_line` (0, 0 while there are none).
+    """
+
+    id: int
+    number: int
+    state: StepState
+    started_at: float
+    ended_at: float | None
+    seconds: float | None
+    error: str
+    hint: str
+    first_line: int
+    last_line: int
+
+    @property
+    def lines(self) -> int:
+        return self.last_line - self.first_line + 1 if self.first_line else 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """`commands`: what it runs, one a line, to be shown and copied. `usual`: median seconds in earlier runs."""
+
+    id: str
+    title: str
+    phase: Phase
+    why: str
+    commands: tuple[str, ...]
+    manual: bool
+    state: StepState
+    attempts: tuple[AttemptView, ...] = ()
+    usual: float | None = None
+
+    @property
+    def attempt(self) -> AttemptView | None:
+        return self.attempts[-1] if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what, from where, why. `answer` is a :class:`.gates.Answer` or a command's name."""
+
+    at: float
+    who: str
+    step: str
+    answer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """`of_run`: the release that a rollback undoes. `step`: the step it is at, or failed at, else ""."""
+
+    id: int
+    kind: RunKind
+    of_run: int | None
+    target: str
+    from_version: str
+    to_version: str
+    state: RunState
+    operator: str
+    started_at: float
+    ended_at: float | None
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """All of one run but its log lines and samples, as of event `seq`."""
+
+    run: RunSummary
+    steps: tuple[StepView, ...]
+    gate: Gate | None
+    evidence: tuple[Evidence, ...]
+    changes: tuple[Change, ...]
+    decisions: tuple[Decision, ...]
+    seq: int
+
+    def step(self, step_id: str) -> StepView:
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+    def found(self, step_id: str, name: str) -> tuple[Evidence, ...]:
+        """The evidence `name` that the last attempt of `step_id` established, oldest first."""
+        attempt = self.step(step_id).attempt
+        last = attempt.id if attempt else None
+        return tuple(e for e in self.evidence if e.step == step_id and e.name == name and e.attempt == last)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`stream`: "out" (the child wrote it), "note" (this program wrote it), "cmd" (a command it ran), "err"."""
+
+    id: int
+    at: float
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    run: int
+    step: str
+    attempt: int
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, as journaled: `seq` grows by journal, gaps included."""
+
+    seq: int
+    run: int
+    at: float
+    kind: str
+    step: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One HTTP probe: `ok` is the judgement, `text` says it in a line, `parts` are what the body reports."""
+
+    name: str
+    url: str
+    status: int | None
+    ms: float
+    ok: bool
+    text: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What runs now, probed now. `problems`: what could not be told and why; such fields are ""."""
+
+    version: str
+    commit: str
+    revision: str
+    probes: tuple[Probe, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version on offer. `current`: it is in place now. `newer`: it comes after what is in place now."""
+
+    name: str
+    commit: str
+    at: float
+    subject: str
+    current: bool = False
+    newer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step of a run that was not started: what the plan screen shows, and what the journal then keeps."""
+
+    id: str
+    title: str
+    phase: Phase
+    why: str
+    commands: tuple[str, ...]
+    manual: bool = False
+    usual: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """A release as it would run. `problems`: why it may not start."""
+
+    from_version: str
+    from_commit: str
+    to_version: str
+    to_commit: str
+    steps: tuple[PlannedStep, ...]
+    problems: tuple[str, ...] = ()

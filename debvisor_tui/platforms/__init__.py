@@ -1,0 +1,1 @@
+"""What the service runs on: each platform builds commands and reads results; :mod:`.execute` executes."""

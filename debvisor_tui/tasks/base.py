@@ -1,0 +1,147 @@
+"""What a task is, and what it may ask of the step that runs it.
+
+A task never touches the journal, the terminal or the network of clients: all it establishes goes through the
+:class:`StepContext`. The runner gives it one that journals; `debvisor-cli` gives it one that prints.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import Change, ChangeKind, Facts
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.findings import Finding
+from debvisor_tui.model.gates import Answer, GateKind
+from debvisor_tui.model.people import Person
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.platforms.execute import Completed
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The run that a task works for. Commits are full shas. `facts`: of a rollback's action."""
+
+    kind: RunKind
+    from_version: str
+    from_commit: str
+    to_version: str
+    to_commit: str
+    operator: Person
+    run: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def backup_tag(self) -> str:
+        return f"pre-deploy-{self.to_version}"
+
+
+@dataclass(slots=True)
+class ChangeRecord:
+    """Filled in by the task while the change is made; `after` is what is journaled as the outcome."""
+
+    before: Facts
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the operator answered at a gate that a task asked for."""
+
+    answer: Answer
+    who: Person
+    at: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """A command to a running task: "extend" {"seconds": 300.0} or "pass" {"reason": …} at the monitor."""
+
+    name: str
+    who: Person
+    args: Mapping[str, Any]
+
+
+class StepContext(ABC):
+    """The step that a task runs in. Everything that awaits may raise asyncio.CancelledError: the step was cancelled.
+
+    `inbox` holds commands for the running task; only tasks that name them in `accepts` get any.
+    """
+
+    settings: Settings
+    job: Job
+    step: str
+    inbox: asyncio.Queue[Nudge]
+
+    @abstractmethod
+    def log(self, text: str, stream: str = "note") -> None:
+        """Add line(s) to the step's log; `text` may be foreign: it is sanitised and redacted here."""
+
+    @abstractmethod
+    async def execute(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        capture: bool = False,
+        quiet: bool = False,
+    ) -> Completed:
+        """Run a command; its output goes to the log as it comes.
+
+        `env` is added to the environment. `capture` also keeps stdout (bounded, 8 MiB) in the result; `quiet` then
+        keeps stdout out of the log. With `check`, a non-zero exit raises CommandFailed.
+        """
+
+    @abstractmethod
+    async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:
+        """Journal a fact (names and shapes: model/evidence.py)."""
+
+    @abstractmethod
+    def change(self, kind: ChangeKind, subject: str, before: Facts) -> AbstractAsyncContextManager[ChangeRecord]:
+        """Around a side effect: the intent is committed on entry, the outcome on exit (FAILED if it raises).
+
+        `after` counts in both cases: on failure fill it with what really stands, if that can be told.
+        """
+
+    @abstractmethod
+    def progress(self, done: float, total: float | None, unit: str, note: str = "") -> None:
+        """How far the work is; not journaled. `unit`: "bytes", "revisions", "probes", "seconds" …"""
+
+    @abstractmethod
+    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
+        """Wait at an ATTEST or ACKNOWLEDGE gate for as long as it takes. A DECLINE raises WorkFailed."""
+
+    @abstractmethod
+    async def sample(self, sample: Sample) -> None:
+        """Journal one sample of the monitor."""
+
+    @abstractmethod
+    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+        """The evidence `name` that step `step` of this run has established, oldest first."""
+
+    @abstractmethod
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of this run so far, oldest first."""
+
+
+class Task(Protocol):
+    """One kind of work. `accepts`: the nudges it understands while it runs."""
+
+    accepts: frozenset[str]
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        """What it will run, one command a line, as the operator could type it. Pure."""
+
+    async def run(self, ctx: StepContext) -> str:
+        """Do the work; return what was done in one line. WorkFailed (what, hint) if it cannot be."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Look at the world, changing nothing: was this work done, not done, or done in part?"""

@@ -1,0 +1,1 @@
+"""The terminal interface: it knows events, not tasks."""
