@@ -1,0 +1,104 @@
+"""Opening the journal: its schema brought up to date, WAL, every commit on the disk, writers in turn."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from debvisor_tui.model.errors import JournalError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+BUSY_TIMEOUT: Final = 10.0  # seconds that a writer waits for another one's commit
+#: The newest revision in store/migrations/versions; a test holds it against the scripts.
+HEAD: Final = "0001"
+REVISIONS: Final = ("0001",)
+
+
+def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
+    """An engine on the journal at `path`, its schema at HEAD. JournalError says what is wrong and what to do.
+
+    A reader never writes: it opens the file as it is, and the caller has seen that it is there.
+    """
+    ensure_schema(path, create=not read_only)
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import QueuePool
+
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=QueuePool, pool_size=4, connect_args={"timeout": BUSY_TIMEOUT}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY_SNAPSHOT.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def ensure_schema(path: Path, *, create: bool = True) -> None:
+    """Bring the journal at `path` to HEAD; asked of plain sqlite3 first, so that alembic is loaded only if due."""
+    if not path.exists() and not create:
+        raise JournalError(f"There is no journal at {path}.", "It is made by the first release.")
+    try:
+        version = _version(path)
+    except sqlite3.DatabaseError as error:
+        raise unreadable(path, error) from error
+    if version == HEAD:
+        return
+    if version is not None and version not in REVISIONS:
+        raise JournalError(
+            f"The journal {path} was written by a newer debvisor-tui (schema {version}; this one knows {HEAD}).",
+            "Use the newer program on this host. The journal was not touched.",
+        )
+    _migrate(path)
+
+
+def unreadable(path: Path, error: Exception) -> JournalError:
+    reason = str(getattr(error, "orig", None) or error)
+    return JournalError(
+        f"The journal {path} cannot be used: {reason}.",
+        "Look at the disk (df -h) and at the file's rights. It was not changed; to start anew, move it away.",
+    )
+
+
+def _version(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+        known = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+    return str(row[0]) if row else None
+
+
+def _migrate(path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise JournalError(
+            f"The journal {path} cannot be written: {error.strerror}.",
+            "Give the folder's rights to the user who releases, or choose another with --state-dir.",
+        ) from error
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}".replace("%", "%%"))
+    try:
+        command.upgrade(config, HEAD)
+    except DBAPIError as error:
+        raise unreadable(path, error) from error

@@ -1,0 +1,259 @@
+"""Reading the journal: short reads, each in a transaction of its own, safe while a runner writes."""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.exc import DBAPIError
+
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.playbook import Phase, RunKind
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.model.views import (
+    AttemptView,
+    Decision,
+    Event,
+    LogLine,
+    RunSummary,
+    RunView,
+    SearchHit,
+    StepView,
+)
+from debvisor_tui.store import search
+from debvisor_tui.store import tables as t
+from debvisor_tui.store.engine import open_engine, unreadable
+
+USUAL_OF = 20  # attempts that the usual duration of a step is the median of
+
+
+class History:
+    """A reader of the journal at `path`. JournalError if there is none, or it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = open_engine(path, read_only=True)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise unreadable(self.path, error) from error
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    def runs(self, limit: int = 200, before: int | None = None) -> list[RunSummary]:
+        """The runs, newest first; `before`: only those with a smaller id (paging)."""
+        query = select(t.run).order_by(t.run.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(t.run.c.id < before)
+        with self._read() as connection:
+            return [_summary(row) for row in connection.execute(query)]
+
+    def summary(self, run: int) -> RunSummary | None:
+        with self._read() as connection:
+            row = connection.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
+        return _summary(row) if row else None
+
+    def active(self) -> RunSummary | None:
+        """The newest run that has, or should have, a runner; or that was interrupted and not ended since."""
+        states = [*ACTIVE_RUN_STATES, RunState.INTERRUPTED]
+        query = select(t.run).where(t.run.c.state.in_(states)).order_by(t.run.c.id.desc()).limit(1)
+        with self._read() as connection:
+            row = connection.execute(query).one_or_none()
+        return _summary(row) if row else None
+
+    def run(self, run: int) -> RunView | None:
+        with self._read() as connection:
+            row = connection.execute(select(t.run).where(t.run.c.id == run)).one_or_none()
+            if row is None:
+                return None
+            return RunView(
+                run=_summary(row),
+                steps=_steps(connection, run),
+                gate=Gate.from_json(row.gate) if row.gate else None,
+                evidence=_evidence(connection, run),
+                changes=_changes(connection, run),
+                decisions=_decisions(connection, run),
+                seq=_last_seq(connection),
+            )
+
+    def facts(self, run: int) -> dict[str, dict[str, Any]]:
+        """What a rollback's plan gave each of its steps, by the step's id."""
+        with self._read() as connection:
+            rows = connection.execute(select(t.step.c.step, t.step.c.facts).where(t.step.c.run_id == run))
+            return {row.step: dict(row.facts) for row in rows}
+
+    def commits(self, run: int) -> tuple[str, str]:
+        """The commits a run goes from and to."""
+        with self._read() as connection:
+            query = select(t.run.c.from_commit, t.run.c.to_commit).where(t.run.c.id == run)
+            row = connection.execute(query).one()
+        return row.from_commit, row.to_commit
+
+    def last_seq(self) -> int:
+        with self._read() as connection:
+            return _last_seq(connection)
+
+    def events(self, run: int, after: int = 0, limit: int = 10_000) -> list[Event]:
+        query = select(t.event).where(t.event.c.run_id == run, t.event.c.seq > after)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(t.event.c.seq).limit(limit)).all()
+        return [Event(r.seq, r.run_id, r.at, r.kind, r.step, r.data) for r in rows]
+
+    def usual(self) -> dict[str, float]:
+        """Median seconds of the last successful attempts of each step."""
+        query = (
+            select(t.attempt.c.step, t.attempt.c.seconds)
+            .where(t.attempt.c.state == StepState.SUCCEEDED, t.attempt.c.seconds.is_not(None))
+            .order_by(t.attempt.c.id.desc())
+            .limit(USUAL_OF * 15)
+        )
+        seconds: dict[str, list[float]] = defaultdict(list)
+        with self._read() as connection:
+            for step, value in connection.execute(query):
+                if len(seconds[step]) < USUAL_OF:
+                    seconds[step].append(value)
+        return {step: sorted(values)[len(values) // 2] for step, values in seconds.items()}
+
+    def children(self, run: int) -> list[Row[Any]]:
+        """Processes that the run's steps started and that were not seen to end."""
+        query = (
+            select(t.child)
+            .join(t.attempt, t.attempt.c.id == t.child.c.attempt_id)
+            .where(t.attempt.c.run_id == run, t.child.c.ended_at.is_(None))
+        )
+        with self._read() as connection:
+            return list(connection.execute(query))
+
+    # -- logs and samples ---------------------------------------------------------------------------------------
+
+    def line_range(self, attempt: int) -> tuple[int, int]:
+        """The first and the last line's id of an attempt; (0, 0) while there are none."""
+        with self._read() as connection:
+            return _line_range(connection, attempt)
+
+    def lines(self, attempt: int, first: int, last: int) -> list[LogLine]:
+        """The attempt's lines with ids `first`..`last`, in order. Ask for what is shown, not for a million."""
+        query = (
+            select(t.log_line)
+            .where(t.log_line.c.id.between(first, last), t.log_line.c.attempt_id == attempt)
+            .order_by(t.log_line.c.id)
+        )
+        with self._read() as connection:
+            return [LogLine(r.id, r.at, r.stream, r.text) for r in connection.execute(query)]
+
+    def find(self, attempt: int, text: str, start: int, *, backwards: bool = False) -> int | None:
+        """The id of the next line that contains `text` (no matter the case), from line id `start` on, itself too."""
+        here = t.log_line.c.id <= start if backwards else t.log_line.c.id >= start
+        order = t.log_line.c.id.desc() if backwards else t.log_line.c.id
+        escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        matches = t.log_line.c.text.like(f"%{escaped}%", escape="\\")
+        query = select(t.log_line.c.id).where(t.log_line.c.attempt_id == attempt, here, matches)
+        with self._read() as connection:
+            return connection.execute(query.order_by(order).limit(1)).scalar_one_or_none()
+
+    def samples(self, attempt: int) -> list[Sample]:
+        query = select(t.sample).where(t.sample.c.attempt_id == attempt).order_by(t.sample.c.id)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Sample(r.at, r.elapsed, r.seconds, r.requests, r.errors, r.p50, r.p95, r.p99, r.problem) for r in rows
+        ]
+
+    def search(self, words: str, limit: int = 50) -> list[SearchHit]:
+        """The newest lines of all runs that contain all `words` (the last one may be a beginning)."""
+        with self._read() as connection:
+            return search.search(connection, words, limit)
+
+
+def _last_seq(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(t.event.c.seq), 0))).scalar_one())
+
+
+def _line_range(connection: Connection, attempt: int) -> tuple[int, int]:
+    of_attempt = t.log_line.c.attempt_id == attempt
+    # Two queries: SQLite answers each of min and max from the index, but not both in one.
+    first = connection.execute(select(func.min(t.log_line.c.id)).where(of_attempt)).scalar_one()
+    last = connection.execute(select(func.max(t.log_line.c.id)).where(of_attempt)).scalar_one()
+    return first or 0, last or 0
+
+
+def _summary(row: Any) -> RunSummary:
+    return RunSummary(
+        id=row.id,
+        kind=RunKind(row.kind),
+        of_run=row.of_run,
+        target=row.target,
+        from_version=row.from_version,
+        to_version=row.to_version,
+        state=RunState(row.state),
+        operator=row.operator,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        step=row.step,
+    )
+
+
+def _steps(connection: Connection, run: int) -> tuple[StepView, ...]:
+    attempts: dict[str, list[AttemptView]] = defaultdict(list)
+    for r in connection.execute(select(t.attempt).where(t.attempt.c.run_id == run).order_by(t.attempt.c.id)).all():
+        first, last = _line_range(connection, r.id)
+        attempts[r.step].append(
+            AttemptView(
+                id=r.id,
+                number=r.number,
+                state=StepState(r.state),
+                started_at=r.started_at,
+                ended_at=r.ended_at,
+                seconds=r.seconds,
+                error=r.error,
+                hint=r.hint,
+                first_line=first,
+                last_line=last,
+            )
+        )
+    rows = connection.execute(select(t.step).where(t.step.c.run_id == run).order_by(t.step.c.position)).all()
+    return tuple(
+        StepView(
+            id=r.step,
+            title=r.title,
+            phase=Phase(r.phase),
+            why=r.why,
+            commands=tuple(r.commands),
+            manual=r.manual,
+            state=StepState(r.state),
+            attempts=tuple(attempts[r.step]),
+            usual=r.usual,
+        )
+        for r in rows
+    )
+
+
+def _evidence(connection: Connection, run: int) -> tuple[Evidence, ...]:
+    rows = connection.execute(select(t.evidence).where(t.evidence.c.run_id == run).order_by(t.evidence.c.id))
+    return tuple(Evidence(r.step, r.name, r.text, r.value, r.at, r.attempt_id) for r in rows)
+
+
+def _changes(connection: Connection, run: int) -> tuple[Change, ...]:
+    rows: Sequence[Any]
+    rows = connection.execute(select(t.change).where(t.change.c.run_id == run).order_by(t.change.c.id)).all()
+    return tuple(
+        Change(r.id, r.step, ChangeKind(r.kind), r.subject, ChangeState(r.state), r.before, r.after, r.at)
+        for r in rows
+    )
+
+
+def _decisions(connection: Connection, run: int) -> tuple[Decision, ...]:
+    rows = connection.execute(select(t.decision).where(t.decision.c.run_id == run).order_by(t.decision.c.id))
+    return tuple(Decision(r.at, r.who, r.step, r.answer, r.reason) for r in rows)

@@ -1,0 +1,286 @@
+"""Writing the journal: the runner alone does, from one thread; each call is one commit, on the disk on return."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
+from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.states import ENDED_RUN_STATES, RunState, StepState, advance
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.model.views import PlannedStep
+from debvisor_tui.store import tables as t
+from debvisor_tui.store.engine import open_engine, unreadable
+from debvisor_tui.store.search import index_chunk
+
+#: (unix seconds, stream, text)
+Line = tuple[float, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """`facts`: for the task of a step (a rollback's actions), by the step's id."""
+
+    kind: RunKind
+    target: str
+    from_version: str
+    from_commit: str
+    to_version: str
+    to_commit: str
+    operator: str
+    steps: Sequence[PlannedStep]
+    of_run: int | None = None
+    auto: bool = False
+    how: str = ""
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Journal:
+    """One writer on one journal file. Every method raises JournalError if the commit cannot be made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = open_engine(path)
+        with self._begin() as tx:
+            self._next_line = int(tx.one(select(func.coalesce(func.max(t.log_line.c.id), 0)))) + 1
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _begin(self) -> "_Transaction":
+        return _Transaction(self)
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    def create_run(self, new: NewRun) -> int:
+        with self._begin() as tx:
+            run = tx.add(
+                t.run,
+                kind=new.kind,
+                of_run=new.of_run,
+                target=new.target,
+                from_version=new.from_version,
+                from_commit=new.from_commit,
+                to_version=new.to_version,
+                to_commit=new.to_commit,
+                state=RunState.PLANNED,
+                operator=new.operator,
+                auto=new.auto,
+                started_at=tx.now,
+                step="",
+            )
+            rows = [
+                {
+                    "run_id": run,
+                    "position": position,
+                    "step": step.id,
+                    "title": step.title,
+                    "phase": step.phase,
+                    "why": step.why,
+                    "commands": list(step.commands),
+                    "manual": step.manual,
+                    "usual": step.usual,
+                    "state": StepState.PENDING,
+                    "facts": dict(new.facts.get(step.id, {})),
+                }
+                for position, step in enumerate(new.steps)
+            ]
+            if rows:
+                tx.execute(insert(t.step), rows)
+            data = {
+                "kind": new.kind,
+                "from": new.from_version,
+                "to": new.to_version,
+                "of_run": new.of_run,
+                "by": new.operator,
+                "how": new.how,
+            }
+            tx.event(run, EventKind.RUN_CREATED, "", data)
+        return run
+
+    def set_run_state(self, run: int, new: RunState, reason: str = "", gate: Gate | None = None) -> None:
+        """Move a run; `gate` is what it waits at and is cleared by every other state."""
+        with self._begin() as tx:
+            old = RunState(tx.one(select(t.run.c.state).where(t.run.c.id == run)))
+            values: dict[str, Any] = {"gate": gate.to_json() if gate else None}
+            if old is not new:
+                values["state"] = advance(old, new)
+                tx.event(run, EventKind.RUN_STATE, "", {"from": old, "to": new, "reason": reason})
+            if gate is not None:
+                values["step"] = gate.step
+                tx.event(run, EventKind.GATE, gate.step, gate.to_json())
+            if new in ENDED_RUN_STATES and old not in ENDED_RUN_STATES and old is not RunState.ROLLING_BACK:
+                values["ended_at"] = tx.now
+            tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
+
+    def decide(self, run: int, step: str, who: str, answer: str, reason: str = "") -> None:
+        with self._begin() as tx:
+            tx.add(t.decision, run_id=run, step=step, at=tx.now, who=who, answer=answer, reason=reason)
+            tx.event(run, EventKind.DECISION, step, {"who": who, "answer": answer, "reason": reason})
+
+    def note(self, run: int, kind: EventKind, data: Mapping[str, Any], step: str = "") -> None:
+        """Journal an event that changes no state: a client came, the runner started."""
+        with self._begin() as tx:
+            tx.event(run, kind, step, data)
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def start_attempt(self, run: int, step: str) -> tuple[int, int]:
+        """A new attempt of `step`, which is then RUNNING: its id and its number."""
+        with self._begin() as tx:
+            tries = select(func.count()).where(t.attempt.c.run_id == run, t.attempt.c.step == step)
+            number = int(tx.one(tries)) + 1
+            attempt = tx.add(
+                t.attempt,
+                run_id=run,
+                step=step,
+                number=number,
+                state=StepState.RUNNING,
+                started_at=tx.now,
+                error="",
+                hint="",
+            )
+            self._move_step(tx, run, step, StepState.RUNNING, {"attempt": number})
+            tx.execute(update(t.run).where(t.run.c.id == run).values(step=step))
+        return attempt, number
+
+    def end_attempt(
+        self, attempt: int, state: StepState, seconds: float | None, error: str = "", hint: str = ""
+    ) -> None:
+        with self._begin() as tx:
+            run, step = tx.row(select(t.attempt.c.run_id, t.attempt.c.step).where(t.attempt.c.id == attempt))
+            values = {"state": state, "ended_at": tx.now, "seconds": seconds, "error": error, "hint": hint}
+            tx.execute(update(t.attempt).where(t.attempt.c.id == attempt).values(**values))
+            self._move_step(tx, run, step, state, {"seconds": seconds} | ({"error": error} if error else {}))
+
+    def settle_step(self, run: int, step: str, state: StepState) -> None:
+        """Move a step without an attempt: skipped, or found done after an interruption."""
+        with self._begin() as tx:
+            self._move_step(tx, run, step, state, {})
+
+    def _move_step(self, tx: "_Transaction", run: int, step: str, new: StepState, data: Mapping[str, Any]) -> None:
+        where = (t.step.c.run_id == run) & (t.step.c.step == step)
+        old = StepState(tx.one(select(t.step.c.state).where(where)))
+        tx.execute(update(t.step).where(where).values(state=advance(old, new)))
+        tx.event(run, EventKind.STEP_STATE, step, {"from": old, "to": new, **data})
+
+    # -- what steps establish -----------------------------------------------------------------------------------
+
+    def add_lines(self, attempt: int, lines: Sequence[Line]) -> int:
+        """Add log lines in one commit; returns the id of the last one."""
+        first = self._next_line
+        rows = [(first + i, attempt, at, stream, text) for i, (at, stream, text) in enumerate(lines)]
+        with self._begin() as tx:
+            tx.connection.exec_driver_sql("INSERT INTO log_line VALUES (?, ?, ?, ?, ?)", rows)
+        self._next_line = first + len(rows)
+        return self._next_line - 1
+
+    def add_evidence(
+        self, run: int, attempt: int | None, step: str, name: str, text: str, value: Mapping[str, Any]
+    ) -> None:
+        with self._begin() as tx:
+            row = {"run_id": run, "attempt_id": attempt, "step": step, "name": name, "text": text}
+            tx.add(t.evidence, **row, value=dict(value), at=tx.now)
+            tx.event(run, EventKind.EVIDENCE, step, {"name": name, "text": text})
+
+    def intend_change(self, run: int, attempt: int, step: str, kind: ChangeKind, subject: str, before: Facts) -> int:
+        """Commit that a side effect is about to happen, with what stands before it."""
+        with self._begin() as tx:
+            row = {"run_id": run, "attempt_id": attempt, "step": step, "kind": kind, "subject": subject}
+            change = tx.add(t.change, **row, state=ChangeState.INTENDED, before=dict(before), after={}, at=tx.now)
+            data = {"id": change, "kind": kind, "subject": subject, "state": ChangeState.INTENDED}
+            tx.event(run, EventKind.CHANGE, step, data)
+        return change
+
+    def settle_change(self, change: int, state: ChangeState, after: Facts | None = None) -> None:
+        with self._begin() as tx:
+            row = tx.row(
+                select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject).where(
+                    t.change.c.id == change
+                )
+            )
+            values: dict[str, Any] = {"state": state, "ended_at": tx.now}
+            if after is not None:
+                values["after"] = dict(after)
+            tx.execute(update(t.change).where(t.change.c.id == change).values(**values))
+            data = {"id": change, "kind": row[2], "subject": row[3], "state": state}
+            tx.event(row[0], EventKind.CHANGE, row[1], data)
+
+    def add_sample(self, attempt: int, sample: Sample) -> None:
+        with self._begin() as tx:
+            tx.add(
+                t.sample,
+                attempt_id=attempt,
+                at=sample.at,
+                elapsed=sample.elapsed,
+                seconds=sample.seconds,
+                requests=sample.requests,
+                errors=sample.errors,
+                p50=sample.p50,
+                p95=sample.p95,
+                p99=sample.p99,
+                problem=sample.problem,
+            )
+
+    def index_lines(self) -> bool:
+        """Index the next chunk of log lines for search, outside the hot path; True if there may be more."""
+        with self._begin() as tx:
+            return index_chunk(tx.connection)
+
+    # -- children -----------------------------------------------------------------------------------------------
+
+    def add_child(self, attempt: int, pid: int, start_ticks: int, boot_id: str, argv: Sequence[str]) -> int:
+        with self._begin() as tx:
+            row = {"attempt_id": attempt, "pid": pid, "start_ticks": start_ticks, "boot_id": boot_id}
+            return tx.add(t.child, **row, argv=list(argv))
+
+    def end_child(self, child: int) -> None:
+        with self._begin() as tx:
+            tx.execute(update(t.child).where(t.child.c.id == child).values(ended_at=tx.now))
+
+
+class _Transaction:
+    """One BEGIN IMMEDIATE … COMMIT; the driver's errors become JournalError."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.now = time.time()
+
+    def __enter__(self) -> Self:
+        try:
+            self._context = self._journal._engine.begin()
+            self.connection: Connection = self._context.__enter__()
+        except DBAPIError as error:
+            raise unreadable(self._journal.path, error) from error
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._context.__exit__(kind, error, trace)
+        except DBAPIError as commit_error:
+            raise unreadable(self._journal.path, commit_error) from commit_error
+        if isinstance(error, DBAPIError):
+            raise unreadable(self._journal.path, error) from error
+
+    def execute(self, statement: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
+        return self.connection.execute(statement, rows) if rows else self.connection.execute(statement)
+
+    def add(self, table: Table, **values: Any) -> int:
+        key = self.connection.execute(insert(table).values(**values)).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def one(self, statement: Any) -> Any:
+        return self.connection.execute(statement).scalar_one()
+
+    def row(self, statement: Any) -> Any:
+        return self.connection.execute(statement).one()
+
+    def event(self, run: int, kind: EventKind, step: str, data: Mapping[str, Any]) -> None:
+        self.add(t.event, run_id=run, at=self.now, kind=kind, step=step, data=dict(data))
