@@ -5,11 +5,42 @@ import subprocess
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from debvisor_tui.model.errors import UsageError
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds
+EXPECTED: Final = 'expected a string, or one of { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", …] }'
+
+
+def _no_nul(value: str) -> str:
+    # No command line, path or environment can hold one; found out now it names the key, later only "embedded null".
+    if "\0" in value:
+        raise ValueError("expected a text without a NUL character")
+    return value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("expected a text, got an empty string")
+    return _no_nul(value)
+
+
+def _path(value: Any, info: ValidationInfo) -> Any:
+    """`~` expanded; a relative path is relative to the config file's folder (the context's `folder`)."""
+    if not isinstance(value, str):
+        return value
+    try:
+        path = Path(_not_empty(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {value.split('/')[0]!r}") from None
+    folder = (info.context or {}).get("folder")
+    return folder / path if folder is not None else path
+
+
+NonEmpty = Annotated[str, AfterValidator(_not_empty)]
+NoNul = Annotated[str, AfterValidator(_no_nul)]
+AnyPath = Annotated[Path, BeforeValidator(_path)]
 
 
 class Secret:
@@ -40,9 +71,11 @@ class SecretRef(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    env: str | None = None
-    file: Path | None = None
-    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    env: NonEmpty | None = Field(default=None, description="the name of an environment variable")
+    file: AnyPath | None = Field(default=None, description="a file that holds nothing else")
+    command: tuple[NonEmpty, ...] | None = Field(
+        default=None, min_length=1, description="a command that prints it, as a list of its arguments"
+    )
     plain: Annotated[str | None, Field(repr=False)] = None
 
     @model_validator(mode="before")
@@ -54,8 +87,18 @@ class SecretRef(BaseModel):
     def _exactly_one(self) -> "SecretRef":
         given = [v for v in (self.env, self.file, self.command, self.plain) if v is not None]
         if len(given) != 1:
-            raise ValueError('expected a string, or one of { env = "NAME" }, { file = "PATH" }, { command = […] }')
+            raise ValueError(f"{EXPECTED}; got {'none of them' if not given else 'more than one'}")
+        if self.plain is not None and not self.plain.strip():
+            raise ValueError(f"{EXPECTED}; got an empty string")
         return self
+
+    def describe(self) -> Any:
+        """The reference as the file says it; of a plain value, only that there is one."""
+        if self.env is not None:
+            return {"env": self.env}
+        if self.file is not None:
+            return {"file": str(self.file)}
+        return {"command": list(self.command)} if self.command else "••••••"
 
     def resolve(self, place: str) -> Secret:
         """The secret's value. `place` (such as "database.url") names it in errors; UsageError if it is not there."""
@@ -80,33 +123,28 @@ class SecretRef(BaseModel):
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise UsageError(f"{place}: cannot read the secret's file {path}: {reason}") from None
+            raise UsageError(
+                f"{place}: cannot read the secret's file {path}: {reason}",
+                "Put the secret into that file (mode 0600, owned by who runs this), or name another one.",
+            ) from None
         if not value:
-            raise UsageError(f"{place}: the secret's file {path} is empty")
+            raise UsageError(f"{place}: the secret's file {path} is empty", "Put the secret into it.")
         return Secret(value)
 
     def _from_command(self, command: tuple[str, ...], place: str) -> Secret:
+        hint = "Run it by hand, as the same user, to see what it says."
         try:
             done = subprocess.run(
                 command, capture_output=True, stdin=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = getattr(error, "strerror", None) or f"no answer within {COMMAND_TIMEOUT:.0f} s"
-            raise UsageError(f"{place}: the secret's command {command[0]} failed: {reason}") from None
+            raise UsageError(f"{place}: the secret's command {command[0]} failed: {reason}", hint) from None
         value = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not value:
             raise UsageError(
                 f"{place}: the secret's command {command[0]} ended with {done.returncode}"
-                + ("" if done.returncode else " and printed nothing")
+                + ("" if done.returncode else " and printed nothing"),
+                hint,
             )
         return Secret(value)
-
-
-def _not_empty(value: str) -> str:
-    if not value.strip():
-        raise ValueError("expected a text, got an empty string")
-    return value
-
-
-NonEmpty = Annotated[str, AfterValidator(_not_empty)]
-AnyPath = Annotated[Path, BeforeValidator(lambda v: Path(v).expanduser() if isinstance(v, str) else v)]

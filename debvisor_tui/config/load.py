@@ -1,0 +1,93 @@
+"""Loading the settings of one target: found, parsed, validated whole; every mistake is told at once."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from debvisor_tui.config.known import Loc
+from debvisor_tui.config.places import find_config
+from debvisor_tui.config.problems import problems_of
+from debvisor_tui.config.settings import NOT_KEYS, Settings, url_password
+from debvisor_tui.config.suggest import unknown_key
+from debvisor_tui.model.errors import ConfigError, Problem, UsageError
+from debvisor_tui.model.text import one_line
+
+MAX_BYTES: Final = 1_048_576
+
+_AT = re.compile(r"^(?P<what>.*) \(at (?P<where>line \d+, column \d+|end of document)\)$", re.DOTALL)
+
+
+def load_settings(config: Path | None = None, target: str | None = None) -> Settings:
+    """The settings of the config that is named, or found (config/places.py).
+
+    Relative paths in it are relative to its folder. `Settings.path` is the file, absolute; `Settings.warnings` says
+    what is unwise in it. UsageError if there is no such file; ConfigError with every problem and its place.
+    """
+    return parse_settings(find_config(config, target))
+
+
+def parse_settings(path: Path) -> Settings:
+    """The settings in the file `path`; ConfigError with every problem and its place."""
+    path = path.absolute()
+    data = _read(path)
+    # What the program fills in itself would otherwise pass as keys.
+    stray = tuple(Problem(key, unknown_key((key,))) for key in sorted(NOT_KEYS & data.keys()))
+    keys = {key: value for key, value in data.items() if key not in NOT_KEYS}
+    try:
+        settings = Settings.model_validate(keys, context={"folder": path.parent})
+    except ValidationError as error:
+        problems = problems_of(error) + stray
+    else:
+        if not stray:
+            return settings.model_copy(update={"path": path, "warnings": _warnings(path, settings)})
+        problems = stray
+    raise ConfigError(str(path), problems, "Every key, and what it is for: debvisor-tui config schema")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"The config file {path} cannot be read: {error.strerror}", "Check its owner and its mode."
+        ) from None
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"The config file {path} is larger than 1 MiB", "Is it the right file?")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            str(path), (Problem(f"line {line}", "expected UTF-8 text"),), "Save the file as UTF-8."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), (_syntax(str(error)),), 'Texts need quotes: name = "staging"') from None
+    except RecursionError:
+        raise ConfigError(str(path), (Problem("", "nested too deeply"),)) from None
+
+
+def _syntax(message: str) -> Problem:
+    match = _AT.match(message)
+    if not match:
+        return Problem("", f"not valid TOML: {one_line(message, 200)}")
+    where = "the last line" if match["where"] == "end of document" else match["where"]
+    return Problem(where, f"not valid TOML: {one_line(match['what'], 200)}")
+
+
+def _warnings(path: Path, settings: Settings) -> tuple[str, ...]:
+    plain: list[Loc] = []
+    if settings.smoke.password.plain is not None:
+        plain.append(("smoke", "password"))
+    if url_password(settings.database.url.plain or ""):
+        plain.append(("database", "url"))
+    if not plain or not path.stat().st_mode & 0o077:
+        return ()
+    names = " and ".join(".".join(str(part) for part in loc) for loc in plain)
+    return (
+        f"{path} holds a password ({names}) and others may read it: chmod 600 {path}, "
+        'or keep it elsewhere: { env = "NAME" } or { file = "PATH" }',
+    )

@@ -1,0 +1,78 @@
+"""The effective settings and their JSON schema, as `config show` and `config schema` print them; no secret in it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import BaseModel
+
+from debvisor_tui.config.known import keys_of, lookup
+from debvisor_tui.config.secrets import EXPECTED, SecretRef
+from debvisor_tui.config.settings import NOT_KEYS, Settings
+from debvisor_tui.config.template import duration_text, is_duration
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Every key with its value, defaults included, in TOML's types; secrets as references; None left out."""
+    return _table(settings)
+
+
+def as_toml(settings: Settings) -> str:
+    document = tomlkit.document()
+    document.add(tomlkit.comment(f"{settings.path}, with the defaults filled in"))
+    document.update(effective(settings))
+    return tomlkit.dumps(document)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the config file."""
+    whole = Settings.model_json_schema()
+    for key in NOT_KEYS:
+        whole["properties"].pop(key, None)
+    definitions = whole["$defs"]
+    definitions["SecretRef"]["properties"].pop("plain")
+    definitions["SecretRef"] = {
+        "description": EXPECTED,
+        "anyOf": [{"type": "string"}, definitions["SecretRef"] | {"minProperties": 1, "maxProperties": 1}],
+    }
+    for name, field in Settings.model_fields.items():
+        if name not in NOT_KEYS:
+            _durations(definitions, field.annotation)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "debvisor-tui target"}
+
+
+def _durations(definitions: dict[str, Any], annotation: Any) -> None:
+    """Defaults of durations are seconds to the program, and text to the file."""
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return
+    properties = definitions[annotation.__name__]["properties"]
+    for name, field in annotation.model_fields.items():
+        if is_duration(field) and isinstance(field.default, float):
+            properties[name]["default"] = duration_text(field.default)
+
+
+def _table(model: BaseModel, place: tuple[str, ...] = ()) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for key in keys_of(type(model)):
+        _, field = lookup((*place, key))
+        value = getattr(model, key)
+        if field is not None and isinstance(value, float) and is_duration(field):
+            value = duration_text(value)
+        if (plain := _plain(value, (*place, key))) is not None:
+            shown[key] = plain
+    return shown
+
+
+def _plain(value: Any, place: tuple[str, ...]) -> Any:
+    if isinstance(value, SecretRef):
+        return value.describe()
+    if isinstance(value, BaseModel):
+        return _table(value, place)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, (*place, str(key))) for key, inner in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(inner, place) for inner in value]
+    return value
