@@ -24,7 +24,7 @@ _EXPECTED: Mapping[str, str] = {
     "float_type": "expected a number",
     "finite_number": "expected a finite number",
     "bool_type": "expected true or false, without quotes",
-    "string_pattern_mismatch": "expected letters, digits, '.', '_' and '-', 64 at most, beginning with a letter or digit",
+    "string_pattern_mismatch": "expected letters, digits, '.', '_' and '-', 64 at most, a letter or digit first",
     "path_type": "expected a path in quotes",
     "tuple_type": 'expected a list such as ["one", "two"]',
     "dict_type": "expected a table",
