@@ -1,0 +1,43 @@
+# `make demo` tries it, `make test` proves it; both make what they need in .venv from pinned versions.
+.DELETE_ON_ERROR:
+.PHONY: demo test lint snapshots bench clean help
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PACKAGES := pyproject.toml constraints.txt scripts/venv.sh
+
+help:
+	@echo "make demo [DIR=folder] [FAULT=name]   the embedded sandbox host, in the terminal"
+	@echo "make test                             linters, types, import contracts, tests"
+	@echo "make lint | snapshots | bench | clean"
+
+$(VENV)/.run: $(PACKAGES)
+	PYTHON=$(PYTHON) scripts/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.dev: $(PACKAGES)
+	PYTHON=$(PYTHON) scripts/venv.sh $(VENV) dev
+	@touch $(VENV)/.run $@
+
+demo: $(VENV)/.run
+	@$(VENV)/bin/debvisor-tui demo $(if $(DIR),--dir "$(DIR)") $(if $(FAULT),--fault "$(FAULT)")
+
+test: lint
+	$(PY) -m pytest
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy debvisor_tui tests
+	$(VENV)/bin/lint-imports
+
+snapshots: $(VENV)/.dev
+	$(PY) -m pytest tests/ui --snapshot-update
+
+bench: $(VENV)/.dev
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find debvisor_tui tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
