@@ -4,13 +4,21 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-CHUNK = 65_536
+from debvisor_tui.platforms.failures import could_not_start, describe_failure
+from debvisor_tui.platforms.pipes import Pump
+from debvisor_tui.platforms.process import group_lives
+
 CAPTURE_LIMIT = 8 * 1024 * 1024  # bytes kept of a captured stdout
+TAIL_LIMIT = 8 * 1024  # bytes kept of the end of stderr, for the error's words
 GRACE = 5.0  # seconds between TERM and KILL of a process group
+AFTER_KILL = 2.0  # seconds: a process that hangs in the kernel cannot be killed, and must not hold us
+LAST_WORDS = 3.0  # seconds for what an ended group wrote last to reach its sinks
 
 #: Gets each chunk of output as it comes; awaiting it holds the child back (its pipe fills).
 OnOutput = Callable[[bytes], Awaitable[None]]
@@ -19,15 +27,36 @@ OnStart = Callable[[int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """`exit_code` is negative if a signal ended it, as in subprocess; 127 if the program is not there."""
+    """`exit_code` is negative if a signal ended it, as in subprocess; 127 if the program is not there.
+
+    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB. `left_open`: the command ended, but
+    something that it started still holds its output open; what that writes is not read any more.
+    """
 
     argv: tuple[str, ...]
     exit_code: int
     stdout: bytes = b""
+    stderr: bytes = b""
+    left_open: bool = False
 
     @property
     def text(self) -> str:
         return self.stdout.decode("utf-8", "replace")
+
+
+class Executor(Protocol):
+    """Runs a command: `StepContext.execute` in a step, :func:`run_quietly` without one."""
+
+    async def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        capture: bool = False,
+        quiet: bool = False,
+    ) -> Completed: ...
 
 
 async def execute(
@@ -43,58 +72,133 @@ async def execute(
 ) -> Completed:
     """Run `argv` to its end in a process group of its own; on cancellation the whole group gets TERM, then KILL.
 
-    `env` is added to this process's environment. OSError if the program cannot be started.
+    `env` is added to this process's environment. OSError or ValueError if the program cannot be started
+    (:func:`.failures.could_not_start` says it in words). An error of a sink ends the group and is raised.
     """
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        limit=CHUNK,
-    )
-    kept = bytearray()
+    kept, tail = bytearray(), bytearray()
 
     async def keep(chunk: bytes) -> None:
         kept.extend(chunk[: CAPTURE_LIMIT - len(kept)])
 
-    out_sinks = [sink for sink in (keep if capture else None, on_stdout) if sink]
-    err_sinks = [on_stderr] if on_stderr else []
-    out, err = process.stdout, process.stderr
-    assert out  # noqa: S101 - both are pipes
-    assert err  # noqa: S101
+    async def keep_tail(chunk: bytes) -> None:
+        tail.extend(chunk)
+        del tail[:-TAIL_LIMIT]
+
+    child = _start(argv, cwd, {**os.environ, **(env or {})})
+    pumps: tuple[Pump, ...] = ()
     try:
+        assert child.stdout  # noqa: S101 - both are pipes
+        assert child.stderr  # noqa: S101
+        pumps = (
+            await Pump.of(child.stdout, [sink for sink in (keep if capture else None, on_stdout) if sink]),
+            await Pump.of(child.stderr, [sink for sink in (keep_tail, on_stderr) if sink]),
+        )
         if on_start is not None:
-            await on_start(process.pid)
-        async with asyncio.TaskGroup() as readers:
-            readers.create_task(_drain(out, out_sinks))
-            readers.create_task(_drain(err, err_sinks))
-        exit_code = await process.wait()
+            await on_start(child.pid)
+        await _until_exit(child, pumps)
+        for pump in pumps:
+            pump.child_ended()
+        await asyncio.gather(*(pump.task for pump in pumps))
     except BaseException:
-        await asyncio.shield(_end_group(process, grace))
+        await asyncio.shield(_end_group(child, pumps, grace))
         raise
-    return Completed(tuple(argv), exit_code, bytes(kept))
+    finally:
+        for pump in pumps:
+            pump.close()
+    left_open = any(pump.gave_up for pump in pumps)
+    return Completed(tuple(argv), child.returncode, bytes(kept), bytes(tail), left_open)
 
 
-async def _drain(stream: asyncio.StreamReader, sinks: Sequence[OnOutput]) -> None:
-    while chunk := await stream.read(CHUNK):
-        for sink in sinks:
-            await sink(chunk)
+async def run_quietly(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    capture: bool = False,
+    quiet: bool = False,
+) -> Completed:
+    """Run `argv` without a step: nothing is logged. CommandFailed as in `StepContext.execute`."""
+    try:
+        done = await execute(argv, cwd=cwd, env=env, capture=capture)
+    except (OSError, ValueError) as error:
+        raise could_not_start(argv, error, cwd) from None
+    if check and done.exit_code != 0:
+        raise describe_failure(argv, done.exit_code, done.stderr)
+    return done
 
 
-async def _end_group(process: asyncio.subprocess.Process, grace: float) -> None:
-    """TERM to the group, KILL after `grace` seconds to whatever of it is left."""
-    _signal_group(process.pid, signal.SIGTERM)
+def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # Not asyncio's subprocess: on Python 3.11 and 3.12 its wait() also waits for the pipes, which a daemon that the
+    # command started may hold open for ever.
+    return subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+async def _until_exit(child: subprocess.Popen[bytes], pumps: Sequence[Pump]) -> None:
+    """Return when `child` has ended and was reaped; raise what a sink raised."""
+    ended = asyncio.create_task(_reap(child))
+    try:
+        waiting = {ended, *(pump.task for pump in pumps)}
+        while not ended.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        ended.cancel()
+
+
+async def _reap(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):  # an old kernel, or a container that forbids it: polling does it too
+        fd = os.pidfd_open(child.pid)
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        loop.add_reader(fd, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
+    while child.poll() is None:  # noqa: ASYNC110 - the kernel has no event left to wait for
+        await asyncio.sleep(0.02)
+
+
+async def _end_group(child: subprocess.Popen[bytes], pumps: Sequence[Pump], grace: float) -> None:
+    """TERM to the group, KILL after `grace` seconds to whatever of it is left; its last words are still read."""
+    _signal_group(child.pid, signal.SIGTERM)
+    if not await _group_gone(child, grace):
+        _signal_group(child.pid, signal.SIGKILL)
+        await _group_gone(child, AFTER_KILL)
+    for pump in pumps:
+        pump.child_ended()
+    if tasks := [pump.task for pump in pumps]:
+        await asyncio.wait(tasks, timeout=LAST_WORDS)
+
+
+async def _group_gone(child: subprocess.Popen[bytes], limit: float) -> bool:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(grace):
-            await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)
-    await process.wait()
+        async with asyncio.timeout(limit):
+            await _reap(child)
+            while _signal_group(child.pid, 0) and group_lives(child.pid):  # noqa: ASYNC110 - a group's end is no event
+                await asyncio.sleep(0.05)
+            return True
+    return False
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    # The group's id is the first child's pid: it was started in a session of its own.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def _signal_group(pid: int, number: int) -> bool:
+    """Whether there was a group to signal. Its id is the first child's pid: it was started in its own session."""
+    try:
         os.killpg(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # what is left has become another user's, and is out of reach
+        return False
+    return True

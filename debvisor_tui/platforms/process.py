@@ -1,0 +1,109 @@
+"""Processes as /proc tells of them: who a pid is (pid and start time); what a service's log says since a moment."""
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from debvisor_tui.model.text import LineAssembler, Redactor
+
+TAIL_BYTES = 65_536  # read of a log's end, at the most
+MAX_PID_FILE = 64  # bytes; a pid has ten digits at the most
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, not just a pid: pids are used again. `started`: unix seconds. `ticks`: since boot, exact."""
+
+    pid: int
+    started: float
+    ticks: int
+
+    def facts(self) -> dict[str, Any]:
+        """As a PROCESS change and the evidence "process" hold it."""
+        return {"pid": self.pid, "started": self.started}
+
+    def is_recorded(self, facts: Any) -> bool:
+        """Whether recorded `facts` mean this process; the boot time behind `started` may shift by a second."""
+        return (
+            bool(facts) and facts.get("pid") == self.pid and abs(float(facts.get("started", 0)) - self.started) < 2.0
+        )
+
+
+def read_process(pid: int) -> Process | None:
+    """The living process `pid`; None if there is none, or only its zombie."""
+    fields = _stat(pid)
+    if fields is None or fields[0] in {"Z", "X"}:
+        return None
+    ticks = int(fields[19])
+    return Process(pid, round(_boot_time() + ticks / os.sysconf("SC_CLK_TCK"), 2), ticks)
+
+
+def process_of(pid_file: Path) -> Process | None:
+    """The living process that `pid_file` names on its first line; None if there is no file, number or process."""
+    try:
+        with pid_file.open("rb") as file:
+            line = file.read(MAX_PID_FILE).partition(b"\n")[0].strip()
+    except OSError:
+        return None
+    return read_process(int(line)) if line.isdigit() and int(line) > 0 else None
+
+
+def group_lives(group: int) -> bool:
+    """Whether a process group has a member that is no zombie (where PID 1 does not reap, zombies stay for ever)."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = _stat(int(entry))
+            if fields is not None and int(fields[2]) == group and fields[0] not in {"Z", "X"}:
+                return True
+    return False
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the third (state) on: the second, the name, may hold anything, even ")"."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split() or None
+
+
+@functools.cache
+def _boot_time() -> float:
+    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogMark:
+    """A place in a service's log file: what is written after it is new."""
+
+    path: Path
+    inode: int
+    size: int
+
+    @classmethod
+    def here(cls, path: Path) -> "LogMark":
+        try:
+            stat = path.stat()
+        except OSError:
+            return cls(path, 0, 0)
+        return cls(path, stat.st_ino, stat.st_size)
+
+    def lines_since(self, count: int) -> list[str]:
+        """The last `count` lines written since the mark, made safe. A rotated or truncated log counts whole."""
+        try:
+            with self.path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                same = stat.st_ino == self.inode and stat.st_size >= self.size
+                start = max(self.size if same else 0, stat.st_size - TAIL_BYTES)
+                file.seek(start)
+                data = file.read(TAIL_BYTES)
+        except OSError:
+            return []
+        assembler = LineAssembler(Redactor())
+        lines = assembler.feed(data) + assembler.close()
+        return [line for line in lines if line.strip()][-count:]
