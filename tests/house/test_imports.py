@@ -1,0 +1,107 @@
+"""Who may import whom: the contracts hold, they do break when broken, and a start imports only what it shows."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINT = Path(sys.executable).with_name("lint-imports")
+
+HEAVY = ("textual", "rich", "sqlalchemy", "alembic", "httpx", "docker", "pydantic", "prometheus_client", "plotext")
+
+#: Module → what must not come with it. What a screen shows first needs none of these.
+LIGHT = {
+    "debvisor_tui.cli.main": HEAVY,
+    "debvisor_tui.cli.playbook": HEAVY,
+    "debvisor_tui.ui.app": tuple(set(HEAVY) - {"textual", "rich"}),
+    "debvisor_tui.model.views": (*HEAVY, "asyncio", "sqlite3"),
+    "debvisor_tui.runner.client": tuple(set(HEAVY)),
+    "debvisor_tui.config.load": ("textual", "rich", "sqlalchemy", "alembic", "httpx", "typer", "tomlkit"),
+}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(LINT), "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package and its contracts, to be broken."""
+    shutil.copytree(ROOT / "debvisor_tui", tmp_path / "debvisor_tui", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_contract_is_kept() -> None:
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("ui/broken.py", "from debvisor_tui.tasks import base", "The UI knows events, not tasks BROKEN"),
+        ("tasks/broken.py", "import textual", "Only ui and cli import textual or rich BROKEN"),
+        ("store/broken.py", "from debvisor_tui.runner import protocol", "Imports run one way BROKEN"),
+        ("model/broken.py", "import pydantic", "The model is stdlib only BROKEN"),
+    ],
+)
+def test_a_contract_breaks_when_it_is_broken(copy: Path, module: str, line: str, contract: str) -> None:
+    (copy / "debvisor_tui" / module).write_text(f'"""Broken on purpose."""\n\n{line}\n', encoding="utf-8")
+    done = lint(copy)
+    assert done.returncode != 0
+    assert contract in done.stdout
+
+
+def test_a_new_layer_must_be_named_in_the_contract(copy: Path) -> None:
+    (copy / "debvisor_tui" / "helpers").mkdir()
+    (copy / "debvisor_tui" / "helpers" / "__init__.py").write_text('"""Where all goes."""\n', encoding="utf-8")
+    done = lint(copy)
+    assert done.returncode != 0
+    assert "helpers" in done.stdout + done.stderr
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level names of all modules loaded after `code` ran in a fresh process."""
+    report = "import sys; print('\\n'.join(sorted(m.partition('.')[0] for m in sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", sorted(LIGHT))
+def test_a_module_brings_no_more_than_it_needs(module: str) -> None:
+    assert loaded_by(f"import {module}") & set(LIGHT[module]) == set()
+
+
+@pytest.mark.parametrize("program", ["debvisor_tui.cli.main", "debvisor_tui.cli.playbook"])
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_import_nothing_heavy(program: str, option: str) -> None:
+    heavy = set(HEAVY) - {"rich"} if option == "--help" else set(HEAVY)  # typer may lay out its help with rich
+    code = (
+        f"import sys; sys.argv = ['debvisor', {option!r}]\n"
+        f"from {program} import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code"
+    )
+    assert loaded_by(code) & heavy == set()
+
+
+def test_every_module_says_in_a_sentence_what_it_is_for_and_none_is_long() -> None:
+    bad = []
+    for path in sorted((ROOT / "debvisor_tui").rglob("*.py")):
+        if "template" in path.parts:  # the sandbox's service is a repository of its own
+            continue
+        text = path.read_text(encoding="utf-8")
+        if not text.startswith('"""'):
+            bad.append(f"{path.relative_to(ROOT)}: no docstring")
+        if text.count("\n") > 400:
+            bad.append(f"{path.relative_to(ROOT)}: more than 400 lines")
+    assert bad == []
