@@ -56,7 +56,7 @@ class Places:
             except OSError as error:
                 raise UsageError(
                     f"The state folder {folder} cannot be used: {error.strerror}.",
-                    f"Give its rights to the user who releases, or choose another: --state-dir or ${STATE_DIR_VARIABLE}.",
+                    f"Give the releasing user rights to it, or choose another (--state-dir, ${STATE_DIR_VARIABLE}).",
                 ) from error
 
 

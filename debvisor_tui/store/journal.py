@@ -15,7 +15,7 @@ from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState, StepState, advance
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.model.views import PlannedStep
+from debvisor_tui.model.views import Event, PlannedStep
 from debvisor_tui.store import tables as t
 from debvisor_tui.store.engine import open_engine, unreadable
 from debvisor_tui.store.search import index_chunk
@@ -48,11 +48,17 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = open_engine(path)
+        self._fresh: list[Event] = []
         with self._begin() as tx:
             self._next_line = int(tx.one(select(func.coalesce(func.max(t.log_line.c.id), 0)))) + 1
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def take_events(self) -> list[Event]:
+        """The events committed since the last call, oldest first: what there is to publish."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     def _begin(self) -> "_Transaction":
         return _Transaction(self)
@@ -251,6 +257,7 @@ class _Transaction:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._events: list[Event] = []
         self.now = time.time()
 
     def __enter__(self) -> Self:
@@ -268,6 +275,8 @@ class _Transaction:
             raise unreadable(self._journal.path, commit_error) from commit_error
         if isinstance(error, DBAPIError):
             raise unreadable(self._journal.path, error) from error
+        if error is None:
+            self._journal._fresh += self._events
 
     def execute(self, statement: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
         return self.connection.execute(statement, rows) if rows else self.connection.execute(statement)
@@ -283,4 +292,5 @@ class _Transaction:
         return self.connection.execute(statement).one()
 
     def event(self, run: int, kind: EventKind, step: str, data: Mapping[str, Any]) -> None:
-        self.add(t.event, run_id=run, at=self.now, kind=kind, step=step, data=dict(data))
+        seq = self.add(t.event, run_id=run, at=self.now, kind=kind, step=step, data=dict(data))
+        self._events.append(Event(seq, run, self.now, kind, step, data))

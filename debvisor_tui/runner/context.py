@@ -1,0 +1,195 @@
+"""The step context that journals: what a task establishes is committed before anybody hears of it."""
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
+from debvisor_tui.model.errors import CommandFailed, WorkFailed
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.text import Redactor, sanitise
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.platforms.execute import Completed, execute
+from debvisor_tui.runner.identity import identify
+from debvisor_tui.runner.protocol import Message
+from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.step_log import StepLog
+from debvisor_tui.store.history import History
+from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
+
+COMMAND_NOT_FOUND = 127
+
+
+class Desk(Protocol):
+    """What the context needs of the engine: somebody to ask, and ears to tell."""
+
+    async def ask(self, gate: Gate) -> Reply: ...
+
+    def tell(self, message: Message) -> None: ...
+
+
+class RunnerContext(StepContext):
+    def __init__(
+        self,
+        settings: Settings,
+        job: Job,
+        step: str,
+        attempt: int,
+        *,
+        recorder: Recorder,
+        history: History,
+        log: StepLog,
+        redact: Redactor,
+        desk: Desk,
+    ) -> None:
+        self.settings = settings
+        self.job = job
+        self.step = step
+        self.inbox: asyncio.Queue[Nudge] = asyncio.Queue(maxsize=100)
+        self._attempt = attempt
+        self._recorder = recorder
+        self._journal = recorder.journal
+        self._history = history
+        self._log = log
+        self._redact = redact
+        self._desk = desk
+
+    def _clean(self, value: Any) -> Any:
+        """`value` without secrets and control sequences, all the way down: it may hold foreign text."""
+        if isinstance(value, str):
+            return sanitise(self._redact(value))
+        if isinstance(value, Mapping):
+            return {str(k): self._clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(v) for v in value]
+        return value
+
+    def log(self, text: str, stream: str = "note") -> None:
+        self._log.add(text, stream)
+
+    async def execute(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        capture: bool = False,
+        quiet: bool = False,
+    ) -> Completed:
+        self.log("$ " + shlex.join(argv), "cmd")
+        out, err = self._log.sink("out"), self._log.sink("err")
+        child: int | None = None
+
+        async def started(pid: int) -> None:
+            nonlocal child
+            if who := identify(pid):
+                child = await self._recorder.do(
+                    self._journal.add_child,
+                    self._attempt,
+                    pid,
+                    who.start_ticks,
+                    who.boot_id,
+                    [self._redact(arg) for arg in argv],
+                )
+
+        try:
+            done = await execute(
+                argv,
+                cwd=cwd,
+                env=env,
+                on_stdout=None if quiet else out,
+                on_stderr=err,
+                on_start=started,
+                capture=capture,
+            )
+        except OSError as error:
+            raise CommandFailed(
+                f"{argv[0]} cannot be started: {error.strerror}.",
+                "Is it installed, and on the PATH of the user who releases?",
+                exit_code=COMMAND_NOT_FOUND,
+            ) from error
+        finally:
+            await out.close()
+            await err.close()
+            if child is not None:
+                await self._recorder.do(self._journal.end_child, child)
+        if check and done.exit_code != 0:
+            how = f"was ended by signal {-done.exit_code}" if done.exit_code < 0 else f"ended with {done.exit_code}"
+            raise CommandFailed(
+                f"{shlex.join(argv[:4])}{' …' if len(argv) > 4 else ''} {how}.",
+                "Its last lines are in the log.",
+                exit_code=done.exit_code,
+            )
+        return done
+
+    async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:
+        clean = self._clean(value)
+        call = self._journal.add_evidence
+        await self._recorder.do(call, self.job.run, self._attempt, self.step, name, self._clean(text), clean)
+
+    def change(self, kind: ChangeKind, subject: str, before: Facts) -> AbstractAsyncContextManager[ChangeRecord]:
+        return self._change(kind, self._clean(subject), self._clean(before))
+
+    @contextlib.asynccontextmanager
+    async def _change(self, kind: ChangeKind, subject: str, before: Facts) -> AsyncIterator[ChangeRecord]:
+        intend = self._journal.intend_change
+        change = await self._recorder.do(intend, self.job.run, self._attempt, self.step, kind, subject, before)
+        record = ChangeRecord(before=before)
+        settle = self._journal.settle_change
+        try:
+            yield record
+        except BaseException:
+            # What really stands, if the task could tell; otherwise `after` stays empty: it may have happened.
+            await self._recorder.do(settle, change, ChangeState.FAILED, self._clean(record.after) or None)
+            raise
+        await self._recorder.do(settle, change, ChangeState.DONE, self._clean(record.after))
+
+    def progress(self, done: float, total: float | None, unit: str, note: str = "") -> None:
+        message = {"type": "progress", "run": self.job.run, "step": self.step}
+        self._desk.tell({**message, "done": done, "total": total, "unit": unit, "note": self._clean(note)})
+
+    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
+        reply = await self._desk.ask(
+            Gate(kind, self.step, self._clean(question), self._clean(detail), self._clean(danger))
+        )
+        if reply.answer is Answer.DECLINE:
+            because = f": {reply.reason}" if reply.reason else ""
+            raise WorkFailed(f"{reply.who} did not agree{because}.", "Retry to be asked again.")
+        return reply
+
+    async def sample(self, sample: Sample) -> None:
+        await self._recorder.do(self._journal.add_sample, self._attempt, sample)
+        self._desk.tell({"type": "sample", "run": self.job.run, "step": self.step, "attempt": self._attempt})
+
+    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+        view = self._history.run(self.job.run)
+        return tuple(e for e in view.evidence if e.step == step and e.name == name) if view else ()
+
+    def changes(self) -> tuple[Change, ...]:
+        view = self._history.run(self.job.run)
+        return view.changes if view else ()
+
+
+#: How long a step may take without the operator's say, seconds; `[steps.X] timeout` overrides; None: no limit.
+TIME_LIMITS: Mapping[str, float | None] = {
+    "review": 300.0,
+    "ci": 600.0,
+    "backup": 7200.0,
+    "migration-check": 600.0,
+    "pull": 1800.0,
+    "upgrade": 7200.0,
+    "restart": 900.0,
+    "health": None,  # has its own deadline
+    "smoke": 300.0,
+    "monitor": None,  # has its own duration
+    "revert-database": 7200.0,
+    "revert-release": 600.0,
+    "restore-backup": 7200.0,
+}

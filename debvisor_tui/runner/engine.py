@@ -1,0 +1,281 @@
+"""The step loop of one run: gate, attempt, outcome, next; every move is a journaled, legal transition."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.durations import format_duration
+from debvisor_tui.model.errors import DebvisorError, JournalError
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
+from debvisor_tui.model.text import Redactor
+from debvisor_tui.model.views import StepView
+from debvisor_tui.runner.context import TIME_LIMITS, RunnerContext
+from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
+from debvisor_tui.runner.protocol import Message
+from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.step_log import StepLog
+from debvisor_tui.store.history import History
+from debvisor_tui.tasks.base import Job, Reply, Task
+from debvisor_tui.tasks.registry import task_for
+
+
+class Engine:
+    """Drives run `job.run` from whatever state the journal holds of it to its end, or to an :data:`Exit`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        job: Job,
+        facts: Mapping[str, Mapping[str, Any]],
+        *,
+        recorder: Recorder,
+        history: History,
+        redact: Redactor,
+        desk: Desk,
+        publish: Callable[[Message], None],
+        auto: bool,
+        after_step: Callable[[str], Any] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._job = job
+        self._facts = facts
+        self._recorder = recorder
+        self._journal = recorder.journal
+        self._history = history
+        self._redact = redact
+        self._desk = desk
+        self._publish = publish
+        self._auto = auto
+        self._after_step = after_step
+        self._timeout: asyncio.Timeout | None = None
+        self._found = ""
+
+    async def drive(self) -> Exit | None:
+        """Run the steps that are not done; None when all are, or what the operator wants instead."""
+        view = self._history.run(self._job.run)
+        assert view is not None  # noqa: S101 - the run was created before its engine
+        await self._move(RunState.RUNNING)
+        for step in view.steps:
+            state = step.state
+            failure = _last_failure(step)
+            while state not in DONE_STEP_STATES:
+                try:
+                    state, failure = await self._advance(step, state, failure)
+                except RunLeft as left:
+                    return left.exit
+            if self._after_step is not None and state is StepState.SUCCEEDED:
+                await self._after_step(step.id)
+        return None
+
+    async def _advance(
+        self, step: StepView, state: StepState, failure: tuple[str, str]
+    ) -> tuple[StepState, tuple[str, str]]:
+        """One turn of the loop: the gate that `state` asks for, then what its answer asks for."""
+        if state is StepState.PENDING and self._auto:
+            return await self._attempt(step)
+        gate = await self._gate_for(step, state, failure)
+        reply, args = await self._wait(gate)
+        if exit_ := exit_of(reply, args):
+            raise RunLeft(exit_)
+        await self._move(RunState.RUNNING)
+        match reply.answer:
+            case Answer.SKIP:
+                await self._recorder.do(self._journal.settle_step, self._job.run, step.id, StepState.SKIPPED)
+                return StepState.SKIPPED, ("", "")
+            case Answer.CONTINUE:
+                await self._recorder.do(self._journal.settle_step, self._job.run, step.id, StepState.SUCCEEDED)
+                return StepState.SUCCEEDED, ("", "")
+            case _:
+                return await self._attempt(step)
+
+    async def _gate_for(self, step: StepView, state: StepState, failure: tuple[str, str]) -> Gate:
+        match state:
+            case StepState.PENDING:
+                return Gate(GateKind.READY, step.id, f"{step.title} is next.", step.why)
+            case StepState.CANCELLED:
+                return Gate(GateKind.CANCELLED, step.id, f"{step.title} was cancelled.", await self._inspect(step))
+            case StepState.INTERRUPTED:
+                return await self._interrupted(step)
+            case _:
+                what, hint = failure
+                return Gate(GateKind.FAILED, step.id, what or f"{step.title} failed.", hint)
+
+    async def _interrupted(self, step: StepView) -> Gate:
+        text = await self._inspect(step)
+        found = self._found
+        return Gate(
+            GateKind.INTERRUPTED,
+            step.id,
+            f"{step.title} was under way when its runner was gone.",
+            text,
+            finding=found,
+        )
+
+    async def _inspect(self, step: StepView) -> str:
+        """Look at the world through the task: what stands of the step's work, as a sentence; kept as evidence."""
+        attempt = step.attempt
+        latest = self._history.run(self._job.run)
+        if latest is not None:
+            attempt = latest.step(step.id).attempt
+        self._found = "unknown"
+        if attempt is None:
+            return ""
+        log = self._open_log(step.id, attempt.id)
+        context = self._context(step.id, attempt.id, log)
+        try:
+            async with asyncio.timeout(60.0):
+                finding = await self._task(step.id).inspect(context)
+            self._found, text = finding.found.value, f"Inspection: {finding.found}. {finding.text}"
+        except (DebvisorError, TimeoutError, OSError, NotImplementedError) as error:
+            text = f"What it left could not be told: {error or 'no answer within 60 s'}."
+        finally:
+            await log.close()
+        await self._recorder.do(
+            self._journal.add_evidence,
+            self._job.run,
+            attempt.id,
+            step.id,
+            "inspection",
+            self._redact(text),
+            {"found": self._found},
+        )
+        return self._redact(text)
+
+    # -- one attempt --------------------------------------------------------------------------------------------
+
+    def _task(self, step: str) -> Task:
+        return task_for(self._job.kind, step, self._settings)
+
+    def _open_log(self, step: str, attempt: int) -> StepLog:
+        message = {"type": "log", "run": self._job.run, "step": step, "attempt": attempt}
+        return StepLog(self._recorder, attempt, self._redact, lambda last: self._publish({**message, "last": last}))
+
+    def _context(self, step: str, attempt: int, log: StepLog) -> RunnerContext:
+        job = Job(**{name: getattr(self._job, name) for name in Job.__slots__} | {"facts": self._facts.get(step, {})})
+        return RunnerContext(
+            self._settings,
+            job,
+            step,
+            attempt,
+            recorder=self._recorder,
+            history=self._history,
+            log=log,
+            redact=self._redact,
+            desk=self,
+        )
+
+    async def _attempt(self, step: StepView) -> tuple[StepState, tuple[str, str]]:
+        attempt, _number = await self._recorder.do(self._journal.start_attempt, self._job.run, step.id)
+        self._desk.progress = None
+        log = self._open_log(step.id, attempt)
+        context = self._context(step.id, attempt, log)
+        started = time.monotonic()
+        state, error, hint = StepState.SUCCEEDED, "", ""
+        running: StepUnderWay | None = None
+        try:
+            task = self._task(step.id)
+            work = asyncio.create_task(self._limited(task, context), name=f"{step.id} {attempt}")
+            self._desk.running = StepUnderWay(step.id, work, context.inbox, task.accepts)
+            try:
+                summary = await work
+                if summary:
+                    context.log(summary)
+            finally:
+                running, self._desk.running = self._desk.running, None
+        except asyncio.CancelledError:
+            if running is None or running.cancelled_by is None:
+                raise  # the runner itself is being ended
+            state, error = StepState.CANCELLED, f"cancelled by {running.cancelled_by}"
+        except (JournalError, RunLeft):
+            await self._give_up(attempt, log, started)
+            raise
+        except TimeoutError:
+            limit = self._limit(step.id) or 0.0
+            state, error = StepState.FAILED, f"{step.title} did not end within {format_duration(limit)}."
+            hint = f"It was stopped. Look at its log; the limit is [steps.{step.id}] timeout."
+        except DebvisorError as failed:
+            state, error, hint = StepState.FAILED, self._redact(failed.what), self._redact(failed.hint)
+        except Exception as bug:
+            traceback.print_exception(bug)  # into the runner's own log
+            state, error = StepState.FAILED, self._redact(f"{step.title} failed: {type(bug).__name__}: {bug}")
+            hint = "This is a bug in debvisor-tui; its details are in runner.log beside the journal."
+        if error:
+            context.log(error, "err")
+        await log.close()
+        seconds = time.monotonic() - started
+        await self._recorder.do(self._journal.end_attempt, attempt, state, seconds, error, hint)
+        if state is StepState.CANCELLED and self._desk.exit is not None:
+            exit_, self._desk.exit = self._desk.exit, None
+            raise RunLeft(exit_)
+        return state, (error, hint)
+
+    async def _give_up(self, attempt: int, log: StepLog, started: float) -> None:
+        """The operator left at a gate that the step had asked for: the step did not do its work."""
+        await log.close()
+        seconds = time.monotonic() - started
+        await self._recorder.do(
+            self._journal.end_attempt, attempt, StepState.CANCELLED, seconds, "not answered: the run was left"
+        )
+
+    def _limit(self, step: str) -> float | None:
+        override = self._settings.steps.get(step)  # type: ignore[call-overload]
+        return override.timeout if override and override.timeout else TIME_LIMITS.get(step)
+
+    async def _limited(self, task: Task, context: RunnerContext) -> str:
+        async with asyncio.timeout(self._limit(context.step)) as self._timeout:
+            return await task.run(context)
+
+    # -- gates --------------------------------------------------------------------------------------------------
+
+    def tell(self, message: Message) -> None:
+        self._desk.tell(message)
+
+    async def ask(self, gate: Gate) -> Reply:
+        """A gate in the middle of a step; the step's clock stands still while a person thinks."""
+        limit = self._timeout
+        left = None if limit is None or (when := limit.when()) is None else when - _loop_time()
+        if limit is not None:
+            limit.reschedule(None)
+        reply, args = await self._wait(gate)
+        if exit_ := exit_of(reply, args):
+            raise RunLeft(exit_)
+        await self._move(RunState.RUNNING)
+        if limit is not None and left is not None:
+            limit.reschedule(_loop_time() + left)
+        return reply
+
+    async def _wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
+        await self._recorder.do(self._journal.set_run_state, self._job.run, RunState.WAITING, "", gate)
+        return await self._desk.wait(gate)
+
+    async def _move(self, state: RunState, reason: str = "") -> None:
+        await self._recorder.do(self._journal.set_run_state, self._job.run, state, reason)
+
+    async def finish(self, exit_: Exit | None) -> RunState:
+        """Journal how the run ended (a rollback's release is moved by its owner)."""
+        if exit_ is None:
+            state, reason = RunState.SUCCEEDED, ""
+        else:
+            view = self._history.run(self._job.run)
+            failed = view is not None and view.gate is not None and view.gate.kind is GateKind.FAILED
+            state = RunState.FAILED if failed else RunState.ABORTED
+            reason = exit_.reason if isinstance(exit_, EndRun) else "a new rollback was started"
+        await self._move(state, reason)
+        return state
+
+    @property
+    def kind(self) -> RunKind:
+        return self._job.kind
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _last_failure(step: StepView) -> tuple[str, str]:
+    return (step.attempt.error, step.attempt.hint) if step.attempt else ("", "")

@@ -1,0 +1,115 @@
+"""The detached process that owns a run: `python -m debvisor_tui.runner.process START`, started by spawn.py.
+
+START is one JSON object: {"config", "state_dir", "ready", "how", "who": {…}, "work": {"kind": "release", "version",
+"auto"} | {"kind": "rollback", "run", "options"} | {"kind": "resume", "run"}}. When the run is journaled and clients
+can connect, or when it cannot start, `ready` is written: {"run": int} or {"code", "what", "hint"}.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    start = json.loads(sys.argv[1])
+    if start["how"] == "setsid":
+        # The caller has put us in a session of our own; by a second fork its end leaves no zombie, and ours no tty.
+        if pid := os.fork():
+            print(pid, flush=True)
+            os._exit(0)
+        _leave_caller(Path(start["log"]))
+    sys.exit(asyncio.run(_run(start)))
+
+
+def _leave_caller(log: Path) -> None:
+    """A child that prints to a lost terminal dies of it: what is printed goes to the runner's own log."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.chdir("/")
+
+
+async def _run(start: dict[str, Any]) -> int:
+    from debvisor_tui.config.load import load_settings
+    from debvisor_tui.model.errors import DebvisorError, JournalError
+    from debvisor_tui.model.people import Person
+    from debvisor_tui.model.rollback import RollbackOptions
+    from debvisor_tui.runner.lock import TargetLock
+    from debvisor_tui.runner.places import Places
+
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+    ready = Path(start["ready"])
+    work = start["work"]
+    who = Person.from_json(start["who"])
+    session = lock = None
+    reason = "the runner ended"
+    try:
+        settings = load_settings(Path(start["config"]))
+        places = Places(Path(start["state_dir"]), settings.name)
+        places.prepare()
+        lock = TargetLock.acquire(places, str(who), _words(work))
+        from debvisor_tui.runner.session import Session
+
+        session = Session(settings, places, lock, start["how"])
+        match work["kind"]:
+            case "release":
+                run = await session.new_release(work["version"], who, auto=bool(work["auto"]))
+            case "rollback":
+                run = await session.new_rollback(work["run"], RollbackOptions.from_json(work["options"]), who)
+            case _:
+                run = await session.resume(work["run"], who)
+        await session.listen(run)
+        _say(ready, {"run": run})
+        state = await session.drive(run, auto=bool(work.get("auto", False)))
+        reason = f"the run has ended: {state}"
+        return 0
+    except JournalError as error:
+        reason = error.what
+        print(error, file=sys.stderr)
+        _say(ready, {"code": error.exit_code, "what": error.what, "hint": error.hint})
+        return 1
+    except DebvisorError as error:
+        _say(ready, {"code": error.exit_code, "what": error.what, "hint": error.hint})
+        return error.exit_code
+    except asyncio.CancelledError:
+        reason = "the runner was ended by a signal"
+        return 130
+    except Exception as bug:
+        traceback.print_exception(bug)
+        what = f"The runner failed: {type(bug).__name__}: {bug}"
+        _say(ready, {"code": 1, "what": what, "hint": f"This is a bug; its details are in {start['log']}."})
+        return 1
+    finally:
+        with contextlib.suppress(JournalError):
+            if session is not None:
+                await session.close(reason)
+        if lock is not None:
+            lock.release()
+
+
+def _words(work: dict[str, Any]) -> str:
+    return f"{work['kind']} {work.get('version') or 'of run ' + str(work.get('run'))}"
+
+
+def _say(ready: Path, answer: dict[str, Any]) -> None:
+    """Written whole or not at all; the one who waits takes it away."""
+    if not ready.parent.is_dir():
+        return
+    partial = ready.with_suffix(".partial")
+    partial.write_text(json.dumps(answer), encoding="utf-8")
+    partial.rename(ready)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Answers questions about the world as one JSON document: `python -m debvisor_tui.runner.query CONFIG STATE Q …`."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from debvisor_tui.config.load import load_settings
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.errors import DebvisorError, UsageError
+from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.runner.places import Places
+
+
+async def answer(settings: Settings, places: Places, question: str, *args: str) -> Any:
+    """The answer as plain data; DebvisorError if there is none."""
+    match question:
+        case "now":
+            from debvisor_tui.tasks.now import what_runs_now
+
+            return asdict(await what_runs_now(settings))
+        case "versions":
+            from debvisor_tui.tasks.plan import versions
+
+            return [asdict(version) for version in await versions(settings)]
+        case "plan":
+            from debvisor_tui.tasks.plan import plan_release
+
+            plan = asdict(await plan_release(settings, args[0]))
+            usual = _usual(places)
+            for step in plan["steps"]:
+                step["usual"] = usual.get(step["id"])
+            return plan
+        case "rollback":
+            from debvisor_tui.runner.way_back import plan_way_back
+            from debvisor_tui.store.history import History
+
+            options = RollbackOptions.from_json(json.loads(args[1]))
+            return asdict(await plan_way_back(settings, History(places.journal), int(args[0]), options))
+        case _:
+            raise UsageError(f"No such question: {question}")
+
+
+def _usual(places: Places) -> dict[str, float]:
+    if not places.journal.exists():
+        return {}
+    from debvisor_tui.store.history import History
+
+    return History(places.journal).usual()
+
+
+def main() -> None:
+    config, state_dir, question, *args = sys.argv[1:]
+    try:
+        settings = load_settings(Path(config))
+        places = Places(Path(state_dir), settings.name)
+        document = {"answer": asyncio.run(answer(settings, places, question, *args))}
+    except DebvisorError as error:
+        document = {"error": {"what": error.what, "hint": error.hint}}
+    print(json.dumps(document, default=str))
+
+
+if __name__ == "__main__":
+    main()

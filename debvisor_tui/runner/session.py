@@ -1,0 +1,290 @@
+"""What one runner process does from lock to end: a release or a rollback, and a rollback after a release."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.errors import DebvisorError, Refused, UsageError
+from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.people import Person
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
+from debvisor_tui.model.text import Redactor
+from debvisor_tui.model.views import Event, PlannedStep
+from debvisor_tui.runner.desk import Desk, RollBack
+from debvisor_tui.runner.engine import Engine
+from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.protocol import Message
+from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.recovery import recover
+from debvisor_tui.runner.server import Server
+from debvisor_tui.runner.way_back import plan_way_back, release_of
+from debvisor_tui.store.history import History
+from debvisor_tui.store.journal import Journal, NewRun
+from debvisor_tui.tasks.base import Job
+from debvisor_tui.tasks.plan import plan_release
+from debvisor_tui.tasks.registry import task_for
+
+#: Which changes of the release are undone once a step of the rollback has succeeded.
+UNDOES: Mapping[str, frozenset[ChangeKind]] = {
+    "revert-database": frozenset({ChangeKind.DATABASE}),
+    "restore-backup": frozenset({ChangeKind.DATABASE}),
+    "revert-release": frozenset({ChangeKind.CODE, ChangeKind.IMAGE}),
+    "restart": frozenset({ChangeKind.PROCESS}),
+}
+
+
+class Session:
+    """Owns the target while it lives: the lock is held by the caller, the journal is written here alone."""
+
+    def __init__(self, settings: Settings, places: Places, lock: TargetLock, how: str) -> None:
+        self._settings = settings
+        self._places = places
+        self._lock = lock
+        self._how = how
+        self._redact = Redactor(settings.secrets())
+        self._recorder = Recorder(Journal(places.journal), self._publish_event)
+        self._journal = self._recorder.journal
+        self._history = History(places.journal)
+        self._desk = Desk(self._decide, self._check_way_back, self._publish)
+        self._server = Server(places, self._desk.handle, self._note, self._standing)
+        self._run = 0
+        self._seq = self._history.last_seq()
+
+    async def close(self, reason: str) -> None:
+        await self._server.stop(reason)
+        await self._recorder.close()
+        self._history.close()
+
+    # -- starting -----------------------------------------------------------------------------------------------
+
+    async def new_release(self, version: str, who: Person, *, auto: bool) -> int:
+        """Journal a release of `version`; UsageError says why it cannot start. Nothing of the target is touched."""
+        unfinished = self._history.active()
+        if unfinished is not None:
+            raise UsageError(
+                f"Run {unfinished.id} ({unfinished.kind} to {unfinished.to_version}) was not ended.",
+                f"Go on with it (debvisor-tui attach {unfinished.id}) or roll it back "
+                f"(debvisor-tui rollback {unfinished.id}).",
+            )
+        plan = await plan_release(self._settings, version)
+        if plan.problems:
+            raise UsageError(f"{version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:]))
+        usual = self._history.usual()
+        steps = [
+            PlannedStep(s.id, s.title, s.phase, s.why, s.commands, s.manual, usual.get(s.id)) for s in plan.steps
+        ]
+        return await self._recorder.do(
+            self._journal.create_run,
+            NewRun(
+                kind=RunKind.RELEASE,
+                target=self._settings.name,
+                from_version=plan.from_version,
+                from_commit=plan.from_commit,
+                to_version=plan.to_version,
+                to_commit=plan.to_commit,
+                operator=str(who),
+                steps=steps,
+                auto=auto,
+                how=self._how,
+            ),
+        )
+
+    async def new_rollback(self, run: int, options: RollbackOptions, who: Person) -> int:
+        """Journal the rollback of release `run`, whose runner is gone or has ended; UsageError says why not."""
+        release = release_of(self._history, run)
+        if release.state is RunState.ROLLED_BACK:
+            raise UsageError(f"Run {release.id} is rolled back already.")
+        for unfinished in self._unfinished():
+            await recover(self._recorder, self._history, unfinished)
+            if unfinished != release.id:
+                await self._recorder.do(
+                    self._journal.set_run_state, unfinished, RunState.ABORTED, "a new rollback was started"
+                )
+        if release.state is RunState.ROLLING_BACK:
+            await self._move(release.id, RunState.ROLLBACK_FAILED, "its rollback was given up for a new one")
+        plan = await self._plan(release.id, options)
+        return await self._begin_rollback(plan, who)
+
+    async def resume(self, run: int, who: Person) -> int:
+        """Take up run `run`, whose runner is gone."""
+        summary = self._history.summary(run)
+        if summary is None:
+            raise UsageError(f"There is no run {run}.", "See them all: debvisor-tui history list")
+        if summary.state not in ACTIVE_RUN_STATES | {RunState.INTERRUPTED}:
+            raise UsageError(f"Run {run} has ended ({summary.state}); there is nothing to go on with.")
+        await recover(self._recorder, self._history, run)
+        await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
+        return run
+
+    def _unfinished(self) -> list[int]:
+        states = ACTIVE_RUN_STATES | {RunState.INTERRUPTED}
+        return [r.id for r in self._history.runs(limit=50) if r.state in states]
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    async def listen(self, run: int) -> None:
+        self._run = run
+        self._lock.name_run(run)
+        await self._server.start()
+        await self._note(EventKind.RUNNER, {"pid": self._lock.holder.pid, "how": self._how, "what": "started"})
+
+    async def drive(self, run: int, *, auto: bool) -> RunState:
+        """Run `run` to its end, and the rollbacks that the operator asks for on the way; the last one's state."""
+        while True:
+            summary = self._history.summary(run)
+            assert summary is not None  # noqa: S101 - it was journaled
+            self._switch_to(run)
+            rollback = summary.kind is RunKind.ROLLBACK
+            engine = self._engine(run, auto=auto or rollback)
+            exit_ = await engine.drive()
+            if not rollback and isinstance(exit_, RollBack):
+                try:
+                    plan = await self._plan(run, exit_.options)
+                    run = await self._begin_rollback(plan, exit_.who)
+                except DebvisorError as error:
+                    await self._note(EventKind.RUNNER, {"what": f"the rollback could not start: {error}"})
+                    auto = False
+                continue
+            state = await engine.finish(exit_)
+            if rollback and summary.of_run is not None:
+                outcome = RunState.ROLLED_BACK if state is RunState.SUCCEEDED else RunState.ROLLBACK_FAILED
+                await self._move(summary.of_run, outcome, f"run {run} {state}")
+                if isinstance(exit_, RollBack):
+                    plan = await self._plan(summary.of_run, exit_.options)
+                    run = await self._begin_rollback(plan, exit_.who)
+                    continue
+            await self._index()
+            return state
+
+    def _switch_to(self, run: int) -> None:
+        if run != self._run:
+            self._run = run
+            self._lock.name_run(run)
+            self._desk.progress = None
+            self._publish({"type": "run", "run": run})
+
+    def _engine(self, run: int, *, auto: bool) -> Engine:
+        summary = self._history.summary(run)
+        assert summary is not None  # noqa: S101
+        from_commit, to_commit = self._history.commits(run)
+        job = Job(
+            kind=summary.kind,
+            from_version=summary.from_version,
+            from_commit=from_commit,
+            to_version=summary.to_version,
+            to_commit=to_commit,
+            operator=Person(summary.operator),
+            run=run,
+        )
+
+        async def after_step(step: str) -> None:
+            await self._index()
+            if summary.of_run is not None:
+                await self._mark_undone(summary.of_run, step)
+
+        return Engine(
+            self._settings,
+            job,
+            self._history.facts(run),
+            recorder=self._recorder,
+            history=self._history,
+            redact=self._redact,
+            desk=self._desk,
+            publish=self._publish,
+            auto=auto,
+            after_step=after_step,
+        )
+
+    async def _mark_undone(self, release: int, step: str) -> None:
+        view = self._history.run(release)
+        for change in view.changes if view else ():
+            if change.kind in UNDOES.get(step, ()) and change.state is not ChangeState.UNDONE:
+                await self._recorder.do(self._journal.settle_change, change.id, ChangeState.UNDONE)
+
+    async def _index(self) -> None:
+        while await self._recorder.do(self._journal.index_lines):
+            await asyncio.sleep(0)  # clients are served between two chunks
+
+    # -- the way back -------------------------------------------------------------------------------------------
+
+    async def _plan(self, run: int, options: RollbackOptions) -> RollbackPlan:
+        plan = await plan_way_back(self._settings, self._history, run, options)
+        if plan.blockers:
+            raise Refused("\n".join(plan.blockers), "See it whole: debvisor-tui rollback --plan")
+        if not plan.enabled:
+            raise Refused("There is nothing to undo: this run has changed nothing that is still in place.")
+        return plan
+
+    async def _check_way_back(self, options: RollbackOptions) -> None:
+        await self._plan(release_of(self._history, self._run).id, options)
+
+    async def _begin_rollback(self, plan: RollbackPlan, who: Person) -> int:
+        release = self._history.summary(plan.run)
+        assert release is not None  # noqa: S101
+        from_commit, to_commit = self._history.commits(plan.run)
+        job = Job(
+            kind=RunKind.ROLLBACK,
+            from_version=release.to_version,
+            from_commit=to_commit,
+            to_version=release.from_version,
+            to_commit=from_commit,
+            operator=who,
+        )
+        steps, facts = [], {}
+        for action in plan.enabled:
+            facts[action.step] = dict(action.facts)
+            steps.append(self._rollback_step(job, action.step, facts[action.step]))
+        run = await self._recorder.do(
+            self._journal.create_run,
+            NewRun(
+                kind=RunKind.ROLLBACK,
+                target=self._settings.name,
+                from_version=job.from_version,
+                from_commit=job.from_commit,
+                to_version=job.to_version,
+                to_commit=job.to_commit,
+                operator=str(who),
+                steps=steps,
+                of_run=plan.run,
+                auto=True,
+                how=self._how,
+                facts=facts,
+            ),
+        )
+        await self._move(plan.run, RunState.ROLLING_BACK, f"run {run}")
+        return run
+
+    def _rollback_step(self, job: Job, step: str, facts: Mapping[str, Any]) -> PlannedStep:
+        from debvisor_tui.model.playbook import spec
+
+        known = spec(RunKind.ROLLBACK, step)
+        whole = Job(**{name: getattr(job, name) for name in Job.__slots__} | {"facts": facts})
+        commands = task_for(RunKind.ROLLBACK, step, self._settings).commands(self._settings, whole)
+        return PlannedStep(known.id, known.title, known.phase, known.why, commands)
+
+    # -- telling ------------------------------------------------------------------------------------------------
+
+    async def _move(self, run: int, state: RunState, reason: str) -> None:
+        await self._recorder.do(self._journal.set_run_state, run, state, reason)
+
+    async def _decide(self, step: str, who: Person, answer: str, reason: str) -> None:
+        await self._recorder.do(self._journal.decide, self._run, step, str(who), answer, self._redact(reason))
+
+    async def _note(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+        await self._recorder.do(self._journal.note, self._run, kind, data)
+
+    def _standing(self) -> tuple[int, int, Message | None]:
+        return self._run, self._seq, self._desk.progress
+
+    def _publish_event(self, event: Event) -> None:
+        self._seq = event.seq
+        message = {"type": "event", "seq": event.seq, "run": event.run, "kind": event.kind}
+        self._publish({**message, "step": event.step, "data": dict(event.data)})
+
+    def _publish(self, message: Message) -> None:
+        self._server.publish(message)

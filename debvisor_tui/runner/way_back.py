@@ -1,0 +1,64 @@
+"""The rollback plan of a run, from the journal's records and the live database."""
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
+from debvisor_tui.model.states import RunState
+from debvisor_tui.model.views import RunSummary
+from debvisor_tui.store.history import History
+
+
+def release_of(history: History, run: int) -> RunSummary:
+    """The release that rolling back `run` undoes: itself, or the one that rollback `run` was to undo."""
+    summary = history.summary(run)
+    if summary is None:
+        raise UsageError(f"There is no run {run}.", "See them all: debvisor-tui history list")
+    if summary.kind is RunKind.ROLLBACK and summary.of_run is not None:
+        return release_of(history, summary.of_run)
+    return summary
+
+
+def last_release(history: History) -> RunSummary:
+    """The newest release that can be rolled back; UsageError if there is none."""
+    for summary in history.runs():
+        if summary.kind is not RunKind.RELEASE or summary.state is RunState.ROLLED_BACK:
+            continue
+        view = history.run(summary.id)
+        if view and any(c.kind is not ChangeKind.BACKUP for c in view.changes):
+            return summary
+    raise UsageError("There is no release to roll back: no run has changed anything that was not undone.")
+
+
+async def plan_way_back(
+    settings: Settings, history: History, run: int, options: RollbackOptions, *, count: bool = True
+) -> RollbackPlan:
+    """The plan for release `run`; with `count`, the rows that going down would lose are counted on the database."""
+    release = release_of(history, run)
+    view = history.run(release.id)
+    assert view is not None  # noqa: S101 - it was there a line ago
+    newer = [r for r in history.runs(limit=20) if r.id > release.id and r.kind is RunKind.RELEASE]
+    changed = [r for r in newer if (v := history.run(r.id)) and any(c.kind in _STATEFUL for c in v.changes)]
+    standing = [r for r in changed if r.state is not RunState.ROLLED_BACK]
+    if standing:
+        raise UsageError(
+            f"Run {release.id} is not the last one: {standing[0].to_version} (run {standing[0].id}) came after it.",
+            f"Roll that one back first: debvisor-tui rollback {standing[0].id}",
+        )
+    losses: dict[str, int | None] = {}
+    names = {
+        str(name)
+        for change in view.changes
+        if change.kind is ChangeKind.DATABASE
+        for migration in change.before.get("pending", ())
+        for name in migration.get("drops", ())
+    }
+    if count and names:
+        from debvisor_tui.tasks.losses import count_losses
+
+        losses = await count_losses(settings, sorted(names))
+    return plan_rollback(release.id, release.to_version, release.from_version, view.changes, options, losses=losses)
+
+
+_STATEFUL = frozenset({ChangeKind.CODE, ChangeKind.IMAGE, ChangeKind.DATABASE})
