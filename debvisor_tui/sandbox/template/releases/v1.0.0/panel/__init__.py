@@ -1,0 +1,1 @@
+"""The Debvisor web panel."""
