@@ -1,0 +1,78 @@
+"""What the playbook asks of any kind of database, and which kind a URL means."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from debvisor_tui.model.errors import UsageError
+
+#: Bytes done, bytes in all.
+Progress = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """The work was told to stop; nothing of it is left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a database or a backup of it holds: its alembic revision, and the rows of each table."""
+
+    revision: str | None
+    rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+class Database(Protocol):
+    """One database. All of it blocks: call it in a thread; `stop` ends it early with :class:`Stopped`.
+
+    `name`: for people ("panel.db"). `url`: for alembic, absolute. `suffix`: of a backup's file name.
+    All raise WorkFailed with what is wrong and what can be done.
+    """
+
+    name: str
+    url: str
+    suffix: str
+
+    def size(self) -> int:
+        """Bytes that a full backup may need; WorkFailed if the database is not there."""
+
+    def revision(self) -> str | None:
+        """The alembic revision; None before the first. LookupError if only alembic itself can tell."""
+
+    def contents(self) -> Contents: ...
+
+    def count(self, names: Sequence[str]) -> dict[str, int | None]:
+        """Rows of each "table", values that are not NULL of each "table.column"; None if that cannot be told."""
+
+    def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
+        """Write a full copy to `file`, which is there and empty, with the service running."""
+
+    def check(self, file: Path, stop: threading.Event) -> Contents:
+        """Prove that the backup `file` is whole; its contents."""
+
+    def rehearse(self, file: Path, scratch: Path, stop: threading.Event) -> Contents:
+        """Restore `file` into `scratch`, a path of its own beside it, and give what is then there."""
+
+    def restore(self, file: Path, progress: Progress, stop: threading.Event) -> None:
+        """Put the backup `file` in the database's place, in one transaction, with the service running."""
+
+
+def open_database(url: str, cwd: Path) -> Database:
+    """The database at `url`, an SQLAlchemy URL; relative paths are relative to `cwd`. UsageError if not supported."""
+    scheme = url.split(":", 1)[0].split("+", 1)[0] if "://" in url else ""
+    if scheme == "sqlite":
+        from debvisor_tui.platforms.sqlite import SQLite
+
+        return SQLite(url, cwd)
+    raise UsageError(
+        f"database.url: {scheme or 'this'} is not a kind of database that this version can ship"
+        if scheme
+        else "database.url: expected an SQLAlchemy URL",
+        'Supported now: "sqlite:////absolute/path/to/panel.db".',
+    )

@@ -1,0 +1,32 @@
+"""Blocking work in a thread, which a cancelled step really ends before it goes on."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[threading.Event], T]) -> T:
+    """`work(stop)` in a thread. On cancellation `stop` is set and the thread waited for: nothing runs on behind."""
+    stop = threading.Event()
+    thread = asyncio.ensure_future(asyncio.to_thread(work, stop))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({thread})
+        if not thread.cancelled():
+            thread.exception()  # it was told to stop; how it ended is of no interest any more
+        raise
+
+
+def on_loop(report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """`report` for a thread to call: it runs on the loop that is running now."""
+    loop = asyncio.get_running_loop()
+
+    def from_thread(done: int, total: int) -> None:
+        loop.call_soon_threadsafe(report, done, total)
+
+    return from_thread
