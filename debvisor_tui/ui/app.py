@@ -1,0 +1,140 @@
+"""The TUI's application: it owns the session and the stack of screens, and ends cleanly when its terminal goes."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.screen import Screen
+
+from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.screens.home import HomeScreen
+from debvisor_tui.ui.session import Session
+from debvisor_tui.ui.start import run_tui as run_tui
+from debvisor_tui.ui.theme import THEME
+
+LAST_RESORT = 5.0  # seconds that an orderly end may take once the terminal has gone
+
+
+class DebvisorApp(App[int]):
+    """`attach`: the run to show at once, above home."""
+
+    TITLE = "debvisor-tui"
+    CSS_PATH = "styles/app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("app", "ctrl+q", "quit", "quit", "Leave; a run goes on without this terminal", show=False),
+        Binding(
+            "question_mark", "help", "help", tooltip="Every key and what it does", id="app.help", key_display="?"
+        ),
+    ]
+
+    def __init__(
+        self, session: Session, *, attach: int | None = None, driver_class: type[Driver] | None = None
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.session = session
+        self._first_run = attach
+        self.register_theme(THEME)
+        self.theme = THEME.name
+
+    def get_default_screen(self) -> Screen[None]:
+        return HomeScreen()
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, partial(self.leave, 128 + number))
+        if self._first_run is not None:
+            self.show_run(self._first_run)
+
+    def leave(self, code: int = 0) -> None:
+        """End the TUI; runs go on."""
+        self.exit(code, return_code=code)
+
+    def terminal_lost(self) -> None:
+        """Called by the driver, from a thread: nobody can see or press anything any more."""
+        # Should the loop be stuck in a write to what is gone, this still ends: nothing of a run lives here.
+        last_resort = threading.Timer(LAST_RESORT, os._exit, [128 + signal.SIGHUP])
+        last_resort.daemon = True
+        last_resort.start()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.leave, 128 + signal.SIGHUP)
+
+    async def on_unmount(self) -> None:
+        self.session.close()
+
+    # -- going places -------------------------------------------------------------------------------------------
+
+    def show_run(self, run: int) -> None:
+        """Show a run, straight above home."""
+        from debvisor_tui.ui.screens.run import RunScreen
+
+        self.show_home()
+        self.push_screen(RunScreen(run))
+
+    def show_home(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def show_plan(self) -> None:
+        from debvisor_tui.ui.screens.plan import PlanScreen
+
+        self.push_screen(PlanScreen())
+
+    def show_rollback(self, run: int) -> None:
+        from debvisor_tui.ui.screens.rollback import RollbackScreen
+
+        self.push_screen(RollbackScreen(run))
+
+    def show_history(self) -> None:
+        from debvisor_tui.ui.screens.history import HistoryScreen
+
+        self.push_screen(HistoryScreen())
+
+    def show_run_history(self, run: int, attempt: int | None = None, line: int | None = None) -> None:
+        from debvisor_tui.ui.screens.run_history import RunHistoryScreen
+
+        self.push_screen(RunHistoryScreen(run, attempt=attempt, line=line))
+
+    def action_help(self) -> None:
+        from debvisor_tui.ui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    # -- keys and palette ---------------------------------------------------------------------------------------
+
+    async def run_action(
+        self,
+        action: str | tuple[str, str, tuple[object, ...]],
+        default_namespace: DOMNode | None = None,
+        namespaces: "dict[str, DOMNode] | None" = None,  # type: ignore[override]
+    ) -> bool:
+        """As Textual's, but a screen that refuses the action is asked why, and says so."""
+        if isinstance(default_namespace, DebvisorScreen) and isinstance(action, str):
+            why = default_namespace.refusal(action)
+            if why:
+                default_namespace.say(why, wrong=True)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """All that the screen's keys do, with the reason where it cannot be done now."""
+        seen: set[str] = set()
+        for bindings in [*screen._bindings.key_to_bindings.values(), *self._bindings.key_to_bindings.values()]:
+            for binding in bindings:
+                if binding.action in seen or not binding.tooltip or binding.system:
+                    continue
+                seen.add(binding.action)
+                owner = screen if bindings in screen._bindings.key_to_bindings.values() else self
+                why = screen.refusal(binding.action) if isinstance(screen, DebvisorScreen) else ""
+                shown = f"{binding.description.capitalize()}  ({binding.key_display or binding.key})"
+                yield SystemCommand(shown, why or binding.tooltip, partial(self.run_action, binding.action, owner))

@@ -1,0 +1,38 @@
+"""Starting the TUI: the terminal looked at first, Textual imported only then."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from debvisor_tui.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from debvisor_tui.ui.session import Session
+
+#: Terminals that misread the queries of the kitty keyboard protocol.
+PLAIN_TERMINALS = frozenset({"linux", "vt100", "vt102", "vt220"})
+
+
+def prepare_terminal() -> None:
+    """UsageError if this is no terminal that a TUI can draw on; to be called before Textual is imported."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("This is not a terminal.", "Use --headless, or status, history and attach with --json.")
+    term = os.environ.get("TERM", "")
+    if term in {"", "dumb", "unknown"}:
+        raise UsageError(
+            f"The terminal says that it cannot draw (TERM={term or 'not set'}).",
+            "Use --headless, or set TERM to what it really is, for instance xterm-256color.",
+        )
+    if term in PLAIN_TERMINALS or term.startswith("screen"):
+        os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
+
+
+def run_tui(session: "Session", attach: int | None = None) -> int:
+    """Show the TUI until it is left; the exit code. `attach`: a run to show at once."""
+    prepare_terminal()
+    from debvisor_tui.ui.app import DebvisorApp
+    from debvisor_tui.ui.driver import DebvisorDriver
+
+    app = DebvisorApp(session, attach=attach, driver_class=DebvisorDriver)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,58 @@
+"""The first line of every screen: the program, the target (red if it is production), the run, and its clock."""
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.ui.paint import LineWidget, between, line
+
+
+def clock_text(seconds: float) -> str:
+    """`seconds` as HH:MM:SS."""
+    whole = max(int(seconds), 0)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+class HeaderBar(LineWidget):
+    DEFAULT_CSS = """
+    HeaderBar { dock: top; height: 1; padding: 0 1; background: $panel; color: $foreground; }
+    HeaderBar.-production { background: $alarm; color: #ffffff; }
+    """
+
+    about: reactive[str] = reactive("")
+    """What the screen is about: "v1.1.0 → v1.2.0", "history"."""
+    right: reactive[str] = reactive("")
+    """Whose run it is: "run 42 · anna"."""
+    seconds: reactive[float | None] = reactive(None, repaint=False)
+    """The run's age; its clock, at the right end, is drawn alone when it ticks."""
+
+    def __init__(self, settings: Settings, about: str = "", right: str = "") -> None:
+        super().__init__(classes="-production" if settings.production else "")
+        self._target = target_name(settings)
+        self._production = settings.production
+        self.set_reactive(HeaderBar.about, about)
+        self.set_reactive(HeaderBar.right, right)
+
+    def watch_seconds(self, old: float | None, new: float | None) -> None:
+        if old is None or new is None or len(clock_text(old)) != len(clock_text(new)):
+            self.refresh()
+        elif clock_text(old) != clock_text(new):
+            width = len(clock_text(new))
+            # refresh counts from the widget's outer corner, padding included
+            self.refresh_line(0, self.outer_size.width - width - 1, width)
+
+    def line_at(self, y: int) -> Content:
+        about = f" · {self.about}" if self.about else ""
+        left = line(("debvisor-tui", "bold"), "  ", (self._target, "bold" if self._production else ""), about)
+        right = [self.right] if self.right else []
+        if self.seconds is not None:
+            right.append(clock_text(self.seconds))
+        return between(left, Content(" · ".join(right)), self.size.width)
+
+
+def target_name(settings: Settings) -> str:
+    """ "PRODUCTION · process", with the target's own name where it says more."""
+    name = settings.name
+    if settings.production:
+        name = "PRODUCTION" if name.lower() in {"production", "prod"} else f"PRODUCTION {name}"
+    return f"{name} · {settings.platform.kind}"
