@@ -31,10 +31,12 @@ if [ ! -x "$venv/bin/pip" ] || ! "$venv/bin/python" -c 'import pip' >/dev/null 2
             fail "$python cannot make virtual environments: Debian's package $package is missing." \
                 "Install it, then try again: sudo apt-get install $package"
         fi
-        say "$python has no ensurepip: installing $package"
+        say "$python has no ensurepip: installing Debian's package $package"
+        log=$(mktemp)
+        trap 'rm -f "$log"' EXIT
         { $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -q --no-install-recommends "$package"; } >&2 ||
-            fail "$package could not be installed: see above."
+            apt-get install -y -q --no-install-recommends "$package"; } >"$log" 2>&1 ||
+            { cat "$log" >&2; fail "$package could not be installed: see above."; }
     fi
     say "Making $venv"
     rm -rf "$venv"

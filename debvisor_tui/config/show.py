@@ -6,6 +6,7 @@ from typing import Any
 
 import tomlkit
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from debvisor_tui.config.known import keys_of, lookup
 from debvisor_tui.config.secrets import EXPECTED, SecretRef
@@ -23,6 +24,16 @@ def as_toml(settings: Settings) -> str:
     document.add(tomlkit.comment(f"{settings.path}, with the defaults filled in"))
     document.update(effective(settings))
     return tomlkit.dumps(document)
+
+
+def shown_default(field: FieldInfo) -> str:
+    """A key's default for the docs, as the file would say it; "needed" if there is none, "–" if it may be left out."""
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, float) and is_duration(field):
+        value = duration_text(value)
+    return "–" if value in (None, (), {}) else f"`{tomlkit.item(value).as_string()}`"
 
 
 def schema() -> dict[str, Any]:
