@@ -39,6 +39,14 @@ class Database(Protocol):
     url: str
     suffix: str
 
+    def exists(self) -> bool: ...
+
+    def is_damaged(self) -> bool:
+        """It is there and cannot be read at all."""
+
+    def set_aside(self, stamp: str) -> str:
+        """Keep a damaged database as it is, out of the way; where."""
+
     def size(self) -> int:
         """Bytes that a full backup may need; WorkFailed if the database is not there."""
 

@@ -22,6 +22,7 @@ RESTARTS: Final = 3  # a copy that writers disturbed that often is made in one p
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NOT_WHOLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 class SQLite:
@@ -33,6 +34,16 @@ class SQLite:
         self.path = database_path(url, cwd)
         self.name = self.path.name
         self.url = f"sqlite:///{self.path}"
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def is_damaged(self) -> bool:
+        try:
+            with closing(_reader(self.path)) as db:
+                return str(db.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok"
+        except sqlite3.DatabaseError as error:
+            return getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_WHOLE
 
     def size(self) -> int:
         with explained(self.path):
@@ -89,15 +100,14 @@ class SQLite:
             with closing(_connect(self.path, "rw")) as live:
                 _copy(source, live, progress, stop, PAGES)
 
-    def set_aside(self, stamp: str) -> Path:
-        """Rename a database that cannot be read out of the way, with its side files; where it is then."""
+    def set_aside(self, stamp: str) -> str:
         aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         with explained(self.path):
             self.path.rename(aside)
             for side in SIDE_FILES:
                 with contextlib.suppress(FileNotFoundError):
                     Path(f"{self.path}{side}").rename(f"{aside}{side}")
-        return aside
+        return str(aside)
 
     def _place_fresh(self, source: sqlite3.Connection, progress: Progress, stop: threading.Event) -> None:
         # No file, so no service has it open by name: here the rename is the safe way.
@@ -282,7 +292,7 @@ def explain(error: sqlite3.Error | OSError, path: Path, target: Path | None = No
         return WorkFailed(
             f"The disk of {written.parent} is full", f"Make room (`df -h {written.parent}`), then retry."
         )
-    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+    if code in _NOT_WHOLE:
         return WorkFailed(f"{path} is not a whole SQLite database: {error}", "Restore a backup of it.")
     if isinstance(error, FileNotFoundError):
         missing = error.filename or path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.text import sanitise
 from debvisor_tui.platforms.database import Database, open_database
@@ -101,6 +101,14 @@ async def current_revision(settings: Settings, execute: Executor = run_quietly) 
     except LookupError:
         found = (await _ask(settings, execute, "current"))["current"]
         return str(found) if found else None
+
+
+async def standing(settings: Settings) -> dict[str, Any]:
+    """{"revision": what the database really stands at}, or {} if that cannot be told."""
+    try:
+        return {"revision": await current_revision(settings)}
+    except DebvisorError:
+        return {}
 
 
 async def pending(settings: Settings, execute: Executor = run_quietly, tree: Tree | None = None) -> Pending:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.tasks.database import open_target
+from debvisor_tui.tasks.words import counted
 
 
 async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, int | None]:
@@ -20,8 +21,7 @@ async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, in
 
 
 def in_words(name: str, count: int | None) -> str:
-    """ "column node.notes: 12 values", "table node: 1 row", or that it was not counted."""
-    kind, unit = ("column", "value") if "." in name else ("table", "row")
+    """How much is in `name`: "12 values", "1 row", "not counted"."""
     if count is None:
-        return f"{kind} {name}: not counted" if " " not in name else name
-    return f"{kind} {name}: {count:,} {unit}{'' if count == 1 else 's'}".replace(",", " ")
+        return "not counted"
+    return counted(count, "value" if "." in name else "row")

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple  # noqa: UP035 - the release may run Python 3.8
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - the release may run Python 3.8
 
 if TYPE_CHECKING:
     from debvisor_tui.tasks.alembic_probe.alembic_recorder import describe, first_line
@@ -145,7 +147,8 @@ class Probe:
             found.extend(context.get_current_heads())
             return []
 
-        self.run_env(look, dont_mutate=True)
+        with quietly():
+            self.run_env(look, dont_mutate=True)
         return tuple(sorted(found))
 
     def known(self, revisions: Any) -> None:
@@ -168,7 +171,8 @@ class Probe:
         for name in [n for n, v in os.environ.items() if v == self.url]:
             os.environ[name] = "sqlite://"
         steps = self.script._upgrade_revs(head, current) if head else []  # type: ignore[arg-type]
-        found = [describe(step.revision, self.dialect) for step in steps]
+        with quietly():
+            found = [describe(step.revision, self.dialect) for step in steps]
         return {"current": ", ".join(current) or None, "head": head, "pending": found}
 
     def history(self) -> Json:
@@ -200,8 +204,6 @@ class Probe:
                 seconds = round(time.monotonic() - began, 3)
                 self.applied.append({"revision": row["revision"], "message": row["message"], "seconds": seconds})
                 self.event({"event": "applied", "seconds": seconds, **row})
-                done = "applied" if up else "undone"
-                print(f"{done} {script.revision}: {script.doc} ({seconds:.2f} s)", flush=True)
             self.started = None
 
         # destination_rev and starting_rev are what env.py may ask of its context.
@@ -223,6 +225,16 @@ class Probe:
         if self.events:
             self.events.write(json.dumps(row) + "\n")
             self.events.flush()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without alembic's own log, in a way that env.py's fileConfig does not undo."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _place(error: BaseException) -> str:

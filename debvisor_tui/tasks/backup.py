@@ -1,0 +1,191 @@
+"""The backup step: a full copy of the database with the service running, read back, and kept with its manifest."""
+
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.platforms.database import Contents, Database
+from debvisor_tui.tasks.backup_catalog import (
+    PARTIAL,
+    Backup,
+    alone,
+    check_tag,
+    list_backups,
+    make_folder,
+    new_path,
+    prove_whole,
+    prune,
+    publish,
+    sha256_of,
+)
+from debvisor_tui.tasks.base import Job, StepContext
+from debvisor_tui.tasks.blocking import in_thread, on_loop
+from debvisor_tui.tasks.database import open_target
+from debvisor_tui.tasks.words import cli, counted
+
+ROOM: Final = 1.2  # times the database's size; the same again for a scratch restore
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A copy that was proven but has no name yet."""
+
+    sha256: str
+    bytes: int
+    contents: Contents
+    restored: bool | None
+
+
+class BackupTask:
+    accepts: frozenset[str] = frozenset()
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        return (cli(settings, "backup", "create", "--type", "full", "--tag", job.backup_tag),)
+
+    async def run(self, ctx: StepContext) -> str:
+        backup = await create_backup(ctx, ctx.job.backup_tag)
+        return f"{backup.tag}: {in_units(backup.bytes)}, revision {backup.revision or 'none'}, read back whole"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        return await inspect_backup(ctx)
+
+
+async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, protected: Sequence[Path] = ()) -> Backup:
+    """Back up the target's database under `tag`, prove the copy and publish it.
+
+    `retain`: then remove old ones beyond `backup.keep`, but none that is `protected` or belongs to this run.
+    """
+    check_tag(tag)
+    settings, folder = ctx.settings, ctx.settings.backup.dir
+    database = open_target(settings)
+    make_folder(folder)
+    with alone(folder):
+        began, now = time.monotonic(), time.time()
+        _check_room(database, folder, twice=settings.backup.verify == "restore")
+        path = new_path(folder, tag, database.suffix, now)
+        when = datetime.fromtimestamp(now).strftime("%H:%M:%S")
+        ctx.log(f"copying {database.name} to {path}")
+        async with ctx.change(
+            ChangeKind.BACKUP, f"{when} ({database.name})", {"tag": tag, "path": str(path)}
+        ) as change:
+            partial = path.with_name(path.name + PARTIAL)
+            try:
+                draft = await _draft(ctx, database, partial)
+                backup = Backup(
+                    tag=tag,
+                    path=path,
+                    created=now,
+                    sha256=draft.sha256,
+                    bytes=draft.bytes,
+                    revision=draft.contents.revision,
+                    rows=draft.contents.rows,
+                    target=settings.name,
+                    source=database.name,
+                )
+                publish(backup, partial)
+            finally:
+                with suppress(OSError):
+                    partial.unlink(missing_ok=True)
+            change.after.update(backup.facts)
+        seconds = round(time.monotonic() - began, 2)
+        await ctx.evidence(
+            "backup",
+            f"{path}, {in_units(backup.bytes)}, revision {backup.revision or 'none'}",
+            {**backup.facts, "seconds": seconds},
+        )
+        verified = {"integrity": "ok", "read_back": True, "restored": draft.restored, "rows": dict(backup.rows)}
+        restored = ", restored into a scratch database" if draft.restored else ""
+        held = f"{counted(draft.contents.total, 'row')} in {counted(len(backup.rows), 'table')}"
+        text = f"integrity ok, read back{restored}, {held}"
+        await ctx.evidence("verified", text, verified)
+        if retain:
+            _retain(ctx, database, [backup.path, *protected])
+    return backup
+
+
+async def _draft(ctx: StepContext, database: Database, partial: Path) -> _Draft:
+    progress = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "copying"))
+    reading = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "reading back"))
+    restore = ctx.settings.backup.verify == "restore"
+
+    def work(stop: threading.Event) -> _Draft:
+        partial.unlink(missing_ok=True)
+        database.back_up(partial, progress, stop)
+        digest = sha256_of(partial, reading, stop)
+        contents = database.check(partial, stop)
+        if restore:
+            scratch = partial.with_name(partial.name + ".scratch")
+            scratch.unlink(missing_ok=True)
+            again = database.rehearse(partial, scratch, stop)
+            if again != contents:
+                raise WorkFailed(
+                    f"A restore of the backup differs from it: {_difference(contents, again)}", "Is the disk sound?"
+                )
+        return _Draft(digest, partial.stat().st_size, contents, True if restore else None)
+
+    return await in_thread(work)
+
+
+def _difference(one: Contents, other: Contents) -> str:
+    for table in {*one.rows, *other.rows}:
+        if one.rows.get(table) != other.rows.get(table):
+            return f"table {table} has {one.rows.get(table, 0)} rows in it and {other.rows.get(table, 0)} after"
+    return f"revision {one.revision} and {other.revision}"
+
+
+def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
+    needed = int(database.size() * ROOM) * (2 if twice else 1)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WorkFailed(
+            f"The backup needs {in_units(needed)} in {folder}, and {in_units(free)} are free",
+            f"Make room (`df -h {folder}`), or name another backup.dir. Nothing was written.",
+        )
+
+
+def _retain(ctx: StepContext, database: Database, protected: Sequence[Path]) -> None:
+    mine = [Path(str(c.after.get("path"))) for c in ctx.changes() if c.kind is ChangeKind.BACKUP]
+    backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, database.suffix)
+    for path in prune(backups, ctx.settings.backup.keep, [*mine, *protected]):
+        ctx.log(f"removed {path.name}: only the newest {ctx.settings.backup.keep} are kept")
+
+
+async def inspect_backup(ctx: StepContext) -> Finding:
+    """Is this run's backup there and whole? An earlier run's backup of the same tag does not count."""
+    tag = ctx.job.backup_tag
+    try:
+        backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, open_target(ctx.settings).suffix)
+    except DebvisorError as error:
+        return Finding(Found.UNKNOWN, error.what)
+    paths = [Path(str(c.before.get("path"))) for c in ctx.changes() if c.kind is ChangeKind.BACKUP]
+    found = next((b for b in backups if b.path in paths and not b.problem), None)
+    if found is not None:
+        try:
+            await in_thread(lambda stop: prove_whole(found, lambda done, total: None, stop))
+        except DebvisorError as error:
+            return Finding(Found.PARTLY, error.what)
+        return Finding(Found.DONE, f"{found.path} is there, {in_units(found.bytes)}, and its checksum is right")
+    broken = next((b for b in backups if b.path in paths or b.path.with_suffix("") in paths), None)
+    if broken is not None:
+        return Finding(Found.PARTLY, f"{broken.path}: {broken.problem}")
+    return Finding(Found.NOT_DONE, f"there is no backup tagged {tag} of this run")
+
+
+def in_units(count: int) -> str:
+    """`count` bytes for people: "812 B", "48.2 MB"."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,111 @@
+"""The migration check: what the release will do to the database, read from its code before any of it is in place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.gates import GateKind
+from debvisor_tui.tasks.base import Job, StepContext
+from debvisor_tui.tasks.database import Pending, pending
+from debvisor_tui.tasks.losses import count_losses, in_words
+from debvisor_tui.tasks.source_tree import exported
+from debvisor_tui.tasks.words import cli, counted
+
+
+class MigrationCheckTask:
+    accepts: frozenset[str] = frozenset()
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        return (cli(settings, "db", "check"),)
+
+    async def run(self, ctx: StepContext) -> str:
+        found = await _of_the_target(ctx)
+        await ctx.evidence("migrations", summary(found), {**found.to_json(), "commit": ctx.job.to_commit})
+        for migration in found.migrations:
+            for line in describe(migration):
+                ctx.log(line)
+        losses = await count_losses(ctx.settings, drops_on_the_way_up(found.migrations))
+        if warning := warn(found.migrations, losses):
+            reply = await ctx.ask(
+                GateKind.ACKNOWLEDGE, warning.question, detail=warning.detail, danger=warning.danger
+            )
+            return f"{summary(found)}; acknowledged by {reply.who}"
+        return summary(found)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        return Finding(Found.NOT_DONE, "the check changes nothing: run it again")
+
+
+async def _of_the_target(ctx: StepContext) -> Pending:
+    """What is pending with the code of the release, which need not be in place yet."""
+    async with exported(ctx.execute, ctx.settings.source.checkout, ctx.job.to_commit) as tree:
+        return await pending(ctx.settings, ctx.execute, tree)
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """What the operator must agree to: `danger` is what is lost or cannot be undone, in plain words."""
+
+    question: str
+    detail: str
+    danger: str
+
+
+def warn(migrations: Sequence[Migration], losses: Mapping[str, int | None]) -> Danger | None:
+    """None if nothing pending destroys anything and all of it has a way down."""
+    dangers, detail = [], []
+    for m in migrations:
+        label = f"{m.revision}, {m.message}" if m.message else m.revision
+        if m.unknown:
+            dangers.append(f"what it does cannot be told: {m.unknown} (revision {label})")
+        for op in m.operations:
+            if op.destructive:
+                held = f": {in_words(op.drops, losses.get(op.drops))}" if op.drops else ""
+                dangers.append(f"{op.text}{held} (revision {label})")
+        if m.irreversible:
+            dangers.append(
+                f"no way down: {m.irreversible}; only the backup brings the old schema back (revision {label})"
+            )
+        if m.destructive or m.irreversible:
+            detail += describe(m)
+    if not dangers:
+        return None
+    destroys = any(m.destructive for m in migrations)
+    question = (
+        "The migrations destroy data, or may. Go on all the same?"
+        if destroys
+        else "The migrations have no complete way down. Go on all the same?"
+    )
+    return Danger(question, "\n".join(detail), "\n".join(dangers))
+
+
+def drops_on_the_way_up(migrations: Sequence[Migration]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(op.drops for m in migrations for op in m.operations if op.destructive and op.drops))
+
+
+def summary(found: Pending) -> str:
+    if not found.migrations:
+        return f"nothing is pending: the database is at {found.current or 'none'}, and so is the release"
+    words = [f"{counted(len(found.migrations), 'migration')} pending, {found.current or 'none'} → {found.head}"]
+    for name, some in (
+        ("destructive", [m for m in found.migrations if m.destructive]),
+        ("without a way down", [m for m in found.migrations if m.irreversible]),
+    ):
+        if some:
+            words.append(f"{len(some)} {name}")
+    return ", ".join(words)
+
+
+def describe(migration: Migration) -> list[str]:
+    """The migration for people, a line each: its name, then its operations with the destructive ones marked."""
+    lines = [f"{migration.revision}  {migration.message}".rstrip()]
+    lines += [f"  {'DESTROYS ' if op.destructive else ''}{op.text}" for op in migration.operations]
+    if migration.unknown:
+        lines.append(f"  UNKNOWN  {migration.unknown}")
+    if not migration.operations and not migration.unknown:
+        lines.append("  does nothing")
+    if migration.irreversible:
+        lines.append(f"  NO WAY DOWN  {migration.irreversible}")
+    return lines

@@ -1,0 +1,85 @@
+"""The database's way down, to the revision that was recorded before the release, with the release's own code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.tasks.base import Job, StepContext
+from debvisor_tui.tasks.database import AlembicFailed, Moved, current_revision, downgrade, open_target, standing
+from debvisor_tui.tasks.upgrade import reporter
+from debvisor_tui.tasks.words import cli, counted
+
+
+class RevertDatabaseTask:
+    """Its job's facts: {"revision": where to, None for base; "count": how many revisions that is}."""
+
+    accepts: frozenset[str] = frozenset()
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        return (cli(settings, "db", "downgrade", str(job.facts.get("revision") or "base")),)
+
+    async def run(self, ctx: StepContext) -> str:
+        wanted = _wanted(ctx.job)
+        current = await current_revision(ctx.settings, ctx.execute)
+        if current == wanted:
+            await _evidence(ctx, Moved(current, current, ()))
+            return f"nothing to undo: the database is at {current or 'base'} already"
+        moved = await move_down(ctx, current, wanted or "base")
+        if moved.after != wanted:
+            raise WorkFailed(
+                f"The database is at {moved.after or 'base'} now, not at {wanted or 'base'}",
+                "Something else moved it, or its history has branches. Look at: debvisor-cli db history",
+            )
+        return f"down {counted(len(moved.applied), 'revision')}, {current or 'base'} → {moved.after or 'base'}"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        wanted = _wanted(ctx.job)
+        try:
+            current = await current_revision(ctx.settings, ctx.execute)
+        except DebvisorError as error:
+            return Finding(Found.UNKNOWN, error.what)
+        text = f"the database is at {current or 'base'}"
+        if current == wanted:
+            return Finding(Found.DONE, f"{text}, where it was before the release")
+        began = [
+            c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
+        ]
+        if began and began[0] != current:
+            return Finding(Found.PARTLY, f"{text}, between {began[0]} and {wanted or 'base'}")
+        return Finding(Found.NOT_DONE, f"{text} and is to go down to {wanted or 'base'}")
+
+
+async def move_down(ctx: StepContext, current: str | None, target: str) -> Moved:
+    """Go down from `current` to `target` (a revision, "base" or "-1"), as a DATABASE change."""
+    undone: list[Mapping[str, Any]] = []
+    name = open_target(ctx.settings).name
+    async with ctx.change(ChangeKind.DATABASE, f"database {name}", {"revision": current, "pending": []}) as change:
+        try:
+            moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone))
+        except BaseException as error:
+            change.after.update(await standing(ctx.settings))
+            if "revision" in change.after:
+                await _evidence(ctx, Moved(current, change.after["revision"], tuple(undone)))
+            if isinstance(error, AlembicFailed) and error.kind in {"unknown-revision", "unknown-target"}:
+                raise WorkFailed(
+                    f"{error.what}: the code went back too early",
+                    f"Put {ctx.job.from_version or 'the newer release'} in place again: only its code knows the way "
+                    "down. Then retry. Or restore the backup.",
+                ) from error
+            raise
+        change.after["revision"] = moved.after
+    await _evidence(ctx, moved)
+    return moved
+
+
+async def _evidence(ctx: StepContext, moved: Moved) -> None:
+    text = f"{moved.before or 'base'} → {moved.after or 'base'}, {len(moved.applied)} undone"
+    await ctx.evidence("revisions", text, moved.to_json())
+
+
+def _wanted(job: Job) -> str | None:
+    revision = job.facts.get("revision")
+    return str(revision) if revision else None

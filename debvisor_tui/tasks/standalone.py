@@ -1,0 +1,148 @@
+"""The step context of `debvisor-cli`: a task's work without a run, told on stderr and journaled nowhere."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from debvisor_tui.config.settings import Settings, url_password
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
+from debvisor_tui.model.errors import UsageError, WorkFailed
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.text import LineAssembler, Redactor, sanitise
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.platforms.execute import Completed, OnOutput, execute
+from debvisor_tui.platforms.failures import could_not_start, describe_failure, shown
+from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
+
+#: Gets each line of the log with its stream ("note", "cmd", "out", "err"), clean and redacted.
+Say = Callable[[str, str], None]
+#: Puts a gate to a person; None where there is nobody to ask.
+AskPerson = Callable[[Gate], Awaitable[Reply]]
+#: done, total or None, unit, note
+ShowProgress = Callable[[float, float | None, str, str], None]
+
+
+class StandaloneContext(StepContext):
+    """Keeps what the task establishes in `found` and `made`, for the command to print."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        job: Job,
+        step: str,
+        *,
+        say: Say,
+        ask: AskPerson | None = None,
+        progress: ShowProgress | None = None,
+    ) -> None:
+        self.settings = settings
+        self.job = job
+        self.step = step
+        self.inbox: asyncio.Queue[Nudge] = asyncio.Queue(maxsize=1)
+        self.found: list[Evidence] = []
+        self.made: list[Change] = []
+        self.samples: list[Sample] = []
+        self._say = say
+        self._ask = ask
+        self._progress = progress
+        self._redact = Redactor(_known_secrets(settings))
+
+    def log(self, text: str, stream: str = "note") -> None:
+        for line in sanitise(self._redact(text)).splitlines():
+            self._say(line, stream)
+
+    async def execute(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        capture: bool = False,
+        quiet: bool = False,
+    ) -> Completed:
+        self.log(f"$ {shown(argv)}", "cmd")
+        out, err = LineAssembler(self._redact), LineAssembler(self._redact)
+        try:
+            done = await execute(
+                argv,
+                cwd=cwd,
+                env=env,
+                on_stdout=None if quiet else self._sink(out, "out"),
+                on_stderr=self._sink(err, "err"),
+                capture=capture,
+            )
+        except (OSError, ValueError) as error:
+            raise could_not_start(argv, error, cwd) from None
+        finally:
+            for assembler, stream in ((out, "out"), (err, "err")):
+                for line in assembler.close():
+                    self._say(line, stream)
+        if check and done.exit_code != 0:
+            raise describe_failure(argv, done.exit_code, done.stderr)
+        return done
+
+    def _sink(self, assembler: LineAssembler, stream: str) -> OnOutput:
+        async def sink(chunk: bytes) -> None:
+            for line in assembler.feed(chunk):
+                self._say(line, stream)
+
+        return sink
+
+    async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:
+        self.found.append(Evidence(self.step, name, sanitise(self._redact(text)), value, time.time()))
+
+    def change(self, kind: ChangeKind, subject: str, before: Facts) -> AbstractAsyncContextManager[ChangeRecord]:
+        return self._change(kind, subject, before)
+
+    @contextlib.asynccontextmanager
+    async def _change(self, kind: ChangeKind, subject: str, before: Facts) -> AsyncIterator[ChangeRecord]:
+        number = len(self.made)
+        self.made.append(
+            Change(number + 1, self.step, kind, subject, ChangeState.INTENDED, dict(before), at=time.time())
+        )
+        record = ChangeRecord(before=before)
+        state = ChangeState.FAILED
+        try:
+            yield record
+            state = ChangeState.DONE
+        finally:
+            self.made[number] = replace(self.made[number], state=state, after=dict(record.after))
+
+    def progress(self, done: float, total: float | None, unit: str, note: str = "") -> None:
+        if self._progress is not None:
+            self._progress(done, total, unit, sanitise(self._redact(note)))
+
+    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
+        gate = Gate(kind, self.step, *(sanitise(self._redact(text)) for text in (question, detail, danger)))
+        if self._ask is None:
+            told = f" {gate.danger}" if gate.danger else ""
+            raise WorkFailed(f"A person must decide: {gate.question}{told}", "Run it in a terminal.")
+        reply = await self._ask(gate)
+        if reply.answer is Answer.DECLINE:
+            raise WorkFailed(f"{reply.who.name} did not agree.", "Nothing was done.")
+        return reply
+
+    async def sample(self, sample: Sample) -> None:
+        self.samples.append(sample)
+
+    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+        return tuple(e for e in self.found if (e.step, e.name) == (step, name))
+
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(self.made)
+
+
+def _known_secrets(settings: Settings) -> tuple[str, ...]:
+    """Those that can be had: a command that needs no smoke password must not fail for want of it."""
+    with contextlib.suppress(UsageError):
+        return settings.secrets()
+    with contextlib.suppress(UsageError):
+        return tuple(filter(None, [url_password(settings.database.url.resolve("database.url").reveal())]))
+    return ()

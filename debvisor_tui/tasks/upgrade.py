@@ -1,0 +1,118 @@
+"""The upgrade: the pending migrations, applied one by one with the code that has just been put in place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.platforms.git import Git
+from debvisor_tui.tasks.base import Job, StepContext
+from debvisor_tui.tasks.database import Moved, Pending, current_revision, open_target, pending, standing, upgrade
+from debvisor_tui.tasks.words import cli, counted
+
+
+class UpgradeTask:
+    accepts: frozenset[str] = frozenset()
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        return (cli(settings, "db", "upgrade"),)
+
+    async def run(self, ctx: StepContext) -> str:
+        await _code_in_place(ctx)
+        return await upgrade_to_head(ctx, await _planned(ctx))
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        try:
+            current = await current_revision(ctx.settings)
+            code = await Git(ctx.settings.source.checkout, ctx.execute).head()
+            if code != ctx.job.to_commit:
+                return Finding(
+                    Found.UNKNOWN, f"the database is at {current}, the checkout not at {ctx.job.to_version}"
+                )
+            found = await pending(ctx.settings, ctx.execute)
+        except DebvisorError as error:
+            return Finding(Found.UNKNOWN, error.what)
+        if not found.migrations:
+            return Finding(Found.DONE, f"the database is at {current or 'none'}, the head of {ctx.job.to_version}")
+        left = (
+            f"the database is at {current or 'none'}, {counted(len(found.migrations), 'revision')} below {found.head}"
+        )
+        began = [
+            c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
+        ]
+        if began and began[0] != current:
+            return Finding(Found.PARTLY, left)
+        return Finding(Found.NOT_DONE, left)
+
+
+async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
+    """Apply what is `planned`; what was done in one line. The change's `after` tells the truth on failure too."""
+    before = planned.current
+    if not planned.migrations:
+        await _evidence(ctx, Moved(before, before, ()))
+        return f"nothing to apply: the database is at {before or 'none'}"
+    applied: list[Mapping[str, Any]] = []
+    name = open_target(ctx.settings).name
+    async with ctx.change(
+        ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned()}
+    ) as change:
+        try:
+            moved = await upgrade(ctx.settings, ctx.execute, str(planned.head), reporter(ctx, "applied", applied))
+        except BaseException:
+            change.after.update(await standing(ctx.settings))
+            if "revision" in change.after:
+                reached = change.after["revision"]
+                await _evidence(ctx, Moved(before, reached, _up_to(applied, reached)))
+            raise
+        change.after["revision"] = moved.after
+    await _evidence(ctx, moved)
+    return f"{counted(len(moved.applied), 'migration')} applied, {before or 'none'} → {moved.after}"
+
+
+def reporter(ctx: StepContext, done: str, applied: list[Mapping[str, Any]]) -> Any:
+    """Turns the probe's events into progress and a log line a revision, and keeps them in `applied`."""
+
+    def report(event: Mapping[str, Any]) -> None:
+        label = f"{event['revision']} {event['message']}".rstrip()
+        if event["event"] == "started":
+            ctx.progress(event["number"] - 1, event["of"], "revisions", label)
+            return
+        applied.append({key: event[key] for key in ("revision", "message", "seconds")})
+        ctx.progress(event["number"], event["of"], "revisions", label)
+        ctx.log(f"{done} {label} ({event['seconds']:.2f} s)")
+
+    return report
+
+
+def _up_to(applied: list[Mapping[str, Any]], reached: str | None) -> tuple[Mapping[str, Any], ...]:
+    """Those that really stand: a database that undoes them all on failure reached none of them."""
+    names = [row["revision"] for row in applied]
+    return tuple(applied[: names.index(reached) + 1]) if reached in names else ()
+
+
+async def _evidence(ctx: StepContext, moved: Moved) -> None:
+    text = f"{moved.before or 'none'} → {moved.after or 'none'}, {len(moved.applied)} applied"
+    await ctx.evidence("revisions", text, moved.to_json())
+
+
+async def _code_in_place(ctx: StepContext) -> None:
+    checkout, wanted = ctx.settings.source.checkout, ctx.job.to_commit
+    found = await Git(checkout, ctx.execute).head()
+    if wanted and found != wanted:
+        raise WorkFailed(
+            f"{checkout} is at {found[:12]}, not at {wanted[:12]} ({ctx.job.to_version}): was the pull skipped?",
+            "The migrations must be applied with the release's own code. Run the pull first.",
+        )
+
+
+async def _planned(ctx: StepContext) -> Pending:
+    """What the check has found, if it still holds; else looked up anew with the code in place."""
+    for evidence in reversed(ctx.recall("migration-check", "migrations")):
+        known = Pending.from_json({k: evidence.value[k] for k in ("current", "head", "pending")})
+        same_code = evidence.value.get("commit") == ctx.job.to_commit
+        if same_code and known.migrations and known.current == await current_revision(ctx.settings, ctx.execute):
+            return known
+        break
+    return await pending(ctx.settings, ctx.execute)
