@@ -31,9 +31,7 @@ class DebvisorApp(App[int]):
     CSS_PATH = "styles/app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("app", "ctrl+q", "quit", "quit", "Leave; a run goes on without this terminal", show=False),
-        Binding(
-            "question_mark", "help", "help", tooltip="Every key and what it does", id="app.help", key_display="?"
-        ),
+        key("app", "question_mark", "help", "help", "Every key and what it does"),
     ]
 
     def __init__(

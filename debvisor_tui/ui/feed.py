@@ -1,0 +1,190 @@
+"""Following one run for a screen: wake-ups come over the socket, what there is to know is read from the journal."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from textual.message import Message
+
+from debvisor_tui.model.errors import DebvisorError, RunnerGone
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.model.views import RunView
+from debvisor_tui.ui.session import Session
+
+CONNECT_TRIES = 15  # a runner that was just started, or that moves on to a rollback, may not listen yet
+CONNECT_PAUSE = 0.2  # seconds
+READ_PAUSE = 0.05  # seconds between two reads of the journal: many events, one read
+
+
+@dataclass
+class RunRead(Message):
+    """The run as the journal holds it now; None: there is no such run."""
+
+    view: RunView | None
+
+
+@dataclass
+class LogGrew(Message):
+    """The log of `attempt` (its id) reaches line id `last` now."""
+
+    attempt: int
+    last: int
+
+
+@dataclass
+class Progressed(Message):
+    """How far a running step is; `total` None: not known. Units as in tasks/base.py."""
+
+    step: str
+    done: float
+    total: float | None
+    unit: str
+    note: str
+
+
+@dataclass
+class Sampled(Message):
+    """All samples of `attempt` (its id) so far."""
+
+    attempt: int
+    samples: list[Sample]
+
+
+@dataclass
+class RoleSet(Message):
+    """`operates`: this client's commands are obeyed; otherwise it only watches."""
+
+    operates: bool
+
+
+@dataclass
+class FeedEnded(Message):
+    """No runner speaks for the run any more. `state`: how it stands; ACTIVE states mean that its runner died."""
+
+    state: RunState | None
+    error: DebvisorError | None = None
+
+
+class RunFeed:
+    """Follows `run`, and the rollback that its runner goes on to; tells `post` of everything."""
+
+    def __init__(self, session: Session, run: int, post: Callable[[Message], object], *, observe: bool = False) -> None:
+        self.run = run
+        self._session = session
+        self._post = post
+        self._observe = observe
+        self._stale = asyncio.Event()
+        self._sampled: int | None = None
+
+    async def follow(self) -> None:
+        """Until the runner has gone; ends with a FeedEnded, whatever happened."""
+        reading = asyncio.create_task(self._keep_reading(), name=f"reads of run {self.run}")
+        error: DebvisorError | None = None
+        state: RunState | None = None
+        try:
+            view = await self._read()
+            if view is not None and view.run.state in ACTIVE_RUN_STATES:
+                await self._listen()
+        except DebvisorError as failed:
+            error = failed
+        finally:
+            reading.cancel()
+        try:
+            view = await self._read()
+            state = view.run.state if view is not None else None
+        except DebvisorError as failed:
+            error = error or failed
+        self._post(FeedEnded(state, error))
+
+    async def command(self, name: str, **args: Any) -> None:
+        """Send a command to the runner; Refused or RunnerGone say why it was not obeyed."""
+        client = self._session.client
+        if client is None:
+            raise RunnerGone("No runner speaks for this run.", "Its state is what the journal holds.")
+        await client.command(name, **args)
+
+    async def _listen(self) -> None:
+        from debvisor_tui.runner.client import RunnerClient
+
+        client = await self._connect(RunnerClient)
+        if client is None:
+            return
+        self._session.client = client
+        try:
+            self._post(RoleSet(client.role == "operator"))
+            if client.run != self.run:
+                self.run = client.run
+            if client.welcome.progress is not None:
+                self._hear(client.welcome.progress)
+            self._stale.set()
+            async for message in client:
+                self._hear(message)
+        finally:
+            if self._session.client is client:
+                self._session.client = None
+            await client.close()
+
+    async def _connect(self, client: Any) -> Any:
+        for _try in range(CONNECT_TRIES):
+            try:
+                return await client.connect(self._session.places, self._session.person, observe=self._observe)
+            except RunnerGone:
+                view = await self._read()
+                if view is None or view.run.state not in ACTIVE_RUN_STATES:
+                    return None
+                await asyncio.sleep(CONNECT_PAUSE)
+        return None
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "event" | "resync":
+                self._stale.set()
+            case "run":
+                self.run = int(message["run"])
+                self._stale.set()
+            case "log":
+                self._post(LogGrew(int(message["attempt"]), int(message["last"])))
+            case "progress":
+                total = message.get("total")
+                self._post(
+                    Progressed(
+                        str(message["step"]),
+                        float(message["done"]),
+                        None if total is None else float(total),
+                        str(message["unit"]),
+                        str(message.get("note") or ""),
+                    )
+                )
+            case "sample":
+                self._sampled = int(message["attempt"])
+                self._stale.set()
+            case "role":
+                self._post(RoleSet(message["role"] == "operator"))
+
+    async def _keep_reading(self) -> None:
+        """At most one read under way and one waiting, however many wake-ups come."""
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            try:
+                if self._sampled is not None:
+                    attempt, self._sampled = self._sampled, None
+                    await self.read_samples(attempt)
+                await self._read()
+            except DebvisorError as error:
+                self._post(FeedEnded(None, error))
+                return
+            await asyncio.sleep(READ_PAUSE)
+
+    async def read_samples(self, attempt: int) -> None:
+        self._post(Sampled(attempt, await self._session.history(lambda h: h.samples(attempt), [])))
+
+    async def _read(self) -> RunView | None:
+        run = self.run
+        view: RunView | None = await self._session.history(lambda h: h.run(run), None)
+        self._post(RunRead(view))
+        return view
+
+
