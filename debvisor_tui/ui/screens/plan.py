@@ -1,0 +1,259 @@
+"""The plan of a release: choose the version, see every step with its commands; nothing is touched before `enter`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.getters import query_one
+from textual.reactive import reactive
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.views import ReleasePlan, Version
+from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.screens.confirm import ConfirmScreen
+from debvisor_tui.ui.widgets.fluid import Fluid
+from debvisor_tui.ui.widgets.header import HeaderBar
+from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
+
+
+class PlanScreen(DebvisorScreen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("plan", "enter", "proceed", "choose", "Choose the version, then start its release"),
+        key("plan", "a", "auto", "auto", "Let the run pass its gates by itself until a person must decide"),
+        key("plan", "r,ctrl+r", "again", "look again", "Read the versions, or this plan, once more"),
+        key("plan", "escape", "back", "back", "Back to the versions, then home; nothing was touched"),
+    ]
+    DEFAULT_CSS = """
+    PlanScreen #plan-lead { height: auto; padding: 0 1; margin-bottom: 1; }
+    PlanScreen OptionList, PlanScreen OptionList:focus {
+        height: 1fr; border: none; padding: 0 1; background: $background;
+    }
+    PlanScreen #plan-page { height: 1fr; padding: 0 1; }
+    PlanScreen #plan-steps { height: auto; }
+    PlanScreen .-hidden { display: none; }
+    """
+
+    versions: reactive[tuple[Version, ...] | None] = reactive(None)
+    """What is on offer; None while it is not known."""
+    chosen: reactive[str] = reactive("")
+    """The version whose plan is shown, or asked for; "" while the versions are."""
+    plan: reactive[ReleasePlan | None] = reactive(None)
+    """The chosen version's plan; None while it is not known."""
+    failure: reactive[DebvisorError | None] = reactive(None)
+    """Why the last question has no answer."""
+    auto: reactive[bool] = reactive(False)
+    """Whether the run is to pass its gates by itself."""
+    starting: reactive[bool] = reactive(False)
+    """Whether the runner is being started just now."""
+
+    header = query_one(HeaderBar)
+    lead = query_one("#plan-lead", Static)
+    offers = query_one("#plan-versions", OptionList)
+    steps_page = query_one("#plan-page", VerticalScroll)
+    steps = query_one("#plan-steps", Static)
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(self.session.settings, "new release")
+        yield Static(id="plan-lead", markup=False)
+        yield OptionList(id="plan-versions", markup=False)
+        with VerticalScroll(id="plan-page", classes="-hidden"):
+            yield Static(id="plan-steps", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._tell()
+        self._ask_versions()
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    @work(group="plan-versions", exclusive=True, description="ask for versions")
+    async def _ask_versions(self) -> None:
+        from debvisor_tui.runner import ask
+
+        self.failure = None
+        self.versions = None
+        try:
+            self.versions = await ask.ask_versions(self.session.settings, self.session.places)
+        except DebvisorError as error:
+            self.failure = error
+
+    @work(group="plan", exclusive=True, description="ask for the plan")
+    async def _ask_plan(self, version: str) -> None:
+        from debvisor_tui.runner import ask
+
+        self.failure = None
+        self.plan = None
+        try:
+            plan = await ask.ask_plan(self.session.settings, self.session.places, version)
+        except DebvisorError as error:
+            self.failure = error
+            return
+        if version == self.chosen:
+            self.plan = plan
+
+    @work(group="plan-start", exclusive=True, description="start the release")
+    async def _start(self, plan: ReleasePlan) -> None:
+        from debvisor_tui.runner import spawn
+
+        session = self.session
+        if session.settings.production and not await self.app.push_screen_wait(
+            ConfirmScreen(
+                f"PRODUCTION {session.settings.name}",
+                f"Release {plan.to_version} to {session.settings.name}? Now runs: {plan.from_version or 'unknown'}.",
+                agree="start the release",
+            )
+        ):
+            return
+        self.starting = True
+        try:
+            run = await spawn.start_release(
+                session.settings, session.places, plan.to_version, session.person, auto=self.auto
+            )
+        except DebvisorError as error:
+            self.starting = False
+            self.say_error(error)
+            return
+        self.debvisor.show_run(run)
+
+    # -- what is shown ------------------------------------------------------------------------------------------
+
+    def watch_versions(self, versions: tuple[Version, ...] | None) -> None:
+        if not self.is_mounted:
+            return
+        offers = self.offers
+        offers.clear_options()
+        for version in versions or ():
+            prompt = Fluid(partial(version_line, version))
+            offers.add_option(Option(prompt, id=version.name, disabled=not version.newer))
+        newest = next((i for i, version in enumerate(versions or ()) if version.newer), None)
+        offers.highlighted = newest
+        if not self.chosen:
+            offers.focus()
+        self._tell()
+
+    def watch_chosen(self) -> None:
+        self.offers.set_class(bool(self.chosen), "-hidden")
+        self.steps_page.set_class(not self.chosen, "-hidden")
+        (self.steps_page if self.chosen else self.offers).focus()
+        self.header.about = f"new release · {self.chosen}" if self.chosen else "new release"
+        self._tell()
+
+    def watch_plan(self, plan: ReleasePlan | None) -> None:
+        if not self.is_mounted:
+            return
+        self.steps.update(Fluid(partial(plan_content, plan)) if plan else "")
+        self.steps_page.scroll_home(animate=False)
+        self._tell()
+
+    def watch_failure(self) -> None:
+        self._tell()
+
+    def watch_auto(self) -> None:
+        self._tell()
+
+    def watch_starting(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """The lead: where we are, what can be done, or what went wrong."""
+        if not self.is_mounted:
+            return
+        self.lead.update(self._lead())
+        self.refresh_keys()
+
+    def _lead(self) -> Content:
+        if self.failure is not None:
+            return Content.assemble(
+                ("✗ ", "$danger"),
+                (self.failure.what, "$danger"),
+                f"\n{self.failure.hint}" if self.failure.hint else "",
+            )
+        if self.starting:
+            return Content("Starting the runner of this release…")
+        if self.chosen:
+            return self._plan_lead()
+        if self.versions is None:
+            return Content.assemble("Which version?  ", ("reading the versions on offer…", "$muted"))
+        if not self.versions:
+            return Content("There is no version on offer: no tag matches the config's source.tags. Tag one, press r.")
+        if not any(version.newer for version in self.versions):
+            return Content.assemble(
+                ("Nothing is newer than what runs now. ", "$warn"),
+                "Tag a version and press r, or roll back with R from home.",
+            )
+        return Content.assemble("Which version?  ", ("Nothing is touched by looking.", "$muted"))
+
+    def _plan_lead(self) -> Content:
+        if self.plan is None:
+            return Content.assemble(
+                f"The plan for {self.chosen}  ", ("working it out; nothing is touched…", "$muted")
+            )
+        if self.plan.problems:
+            return Content.assemble((f"✗ {self.chosen} cannot be released yet. ", "$danger"), "Nothing was touched.")
+        gates = (
+            "auto is on: the run stops only where a person must decide"
+            if self.auto
+            else "the run waits for you before every step"
+        )
+        return Content.assemble("Nothing has been touched yet. ", ("enter", "bold"), f" starts; {gates}.")
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def key_hints(self) -> Iterator[Binding]:
+        for binding in super().key_hints():
+            if binding.action == "proceed" and self.chosen:
+                yield replace(binding, description="start the release")
+            elif binding.action == "auto":
+                yield replace(binding, description=f"auto: {'on' if self.auto else 'off'}")
+            else:
+                yield binding
+
+    def refusal(self, action: str) -> str:
+        if action in {"proceed", "auto"} and self.starting:
+            return "The release is being started."
+        if action == "auto" and not self.chosen:
+            return "Choose a version first."
+        if action == "proceed" and self.chosen:
+            if self.plan is None:
+                return "There is no plan yet." if self.failure is None else "Without a plan nothing is started."
+            if self.plan.problems:
+                return f"It cannot start: {self.plan.problems[0]}"
+        elif action == "proceed" and not any(version.newer for version in self.versions or ()):
+            return "There is no newer version to choose."
+        return ""
+
+    @on(OptionList.OptionSelected, "#plan-versions")
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        self.chosen = event.option_id or ""
+        self._ask_plan(self.chosen)
+
+    def action_proceed(self) -> None:
+        if not self.chosen:
+            self.offers.action_select()
+        elif self.plan is not None:
+            self._start(self.plan)
+
+    def action_auto(self) -> None:
+        self.auto = not self.auto
+
+    def action_again(self) -> None:
+        if self.chosen:
+            self._ask_plan(self.chosen)
+        else:
+            self._ask_versions()
+
+    def action_back(self) -> None:
+        if self.chosen:
+            self.failure, self.plan, self.chosen = None, None, ""
+        else:
+            self.debvisor.pop_screen()

@@ -1,0 +1,277 @@
+"""The way back of a release: the plan at once, what it costs, switches; `enter` does it, `esc` changes nothing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.getters import query_one
+from textual.reactive import reactive
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
+from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.views import RunView
+from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.screens.confirm import ConfirmScreen
+from debvisor_tui.ui.widgets.fluid import Fluid
+from debvisor_tui.ui.widgets.header import HeaderBar
+from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.rollback_view import action_content, loss_text, notes_content
+
+SWITCHED_BY = {"revert-database": "database", "restore-backup": "restore_backup"}
+
+
+class RollbackScreen(DebvisorScreen[None]):
+    """`run`: the release to undo, or a rollback of it that is to be done again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("rollback", "enter", "proceed", "ROLL BACK", "Do what the plan says"),
+        key("rollback", "space", "switch", "switch", "Switch the action under the cursor on or off"),
+        key("rollback", "r,ctrl+r", "again", "count again", "Look at the database once more"),
+        key("rollback", "escape", "back", "back", "Go back; nothing is changed"),
+    ]
+    DEFAULT_CSS = """
+    RollbackScreen #rollback-lead { height: auto; padding: 0 1; margin-bottom: 1; }
+    RollbackScreen OptionList, RollbackScreen OptionList:focus {
+        height: auto; max-height: 1fr; border: none; padding: 0; background: $background;
+        & > .option-list--option { padding: 0 1; }
+        & > .option-list--option-highlighted { background: $panel; text-style: none; color: $foreground; }
+    }
+    RollbackScreen #rollback-notes { height: auto; max-height: 50%; padding: 0 1; margin-top: 1; }
+    """
+
+    view: reactive[RunView | None] = reactive(None)
+    """The release to undo, as journaled."""
+    plan: reactive[RollbackPlan | None] = reactive(None)
+    """The way back with the options as they stand."""
+    options: reactive[RollbackOptions] = reactive(RollbackOptions())
+    """What the operator switched."""
+    counting: reactive[bool] = reactive(False)
+    """Whether the losses are being counted on the database just now."""
+    failure: reactive[DebvisorError | None] = reactive(None)
+    """Why the plan could not be read or checked."""
+    starting: reactive[bool] = reactive(False)
+    """Whether it has been asked for."""
+
+    header = query_one(HeaderBar)
+    lead = query_one("#rollback-lead", Static)
+    actions = query_one("#rollback-actions", OptionList)
+    notes = query_one("#rollback-notes", Static)
+
+    def __init__(self, run: int) -> None:
+        super().__init__()
+        self.run_id = run
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(self.session.settings, "roll back", f"run {self.run_id}")
+        yield Static(id="rollback-lead", markup=False)
+        yield OptionList(id="rollback-actions", markup=False)
+        yield Static(id="rollback-notes", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.actions.focus()
+        self._tell()
+        self._load()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @work(group="rollback-load", exclusive=True, description="read the run")
+    async def _load(self) -> None:
+        try:
+            view = await self.session.history(lambda history: history.run(self.run_id), None)
+            if view is not None and view.run.kind is RunKind.ROLLBACK and view.run.of_run is not None:
+                release = view.run.of_run
+                view = await self.session.history(lambda history: history.run(release), None)
+        except DebvisorError as error:
+            self.failure = error
+            return
+        if view is None:
+            self.failure = DebvisorError(f"There is no run {self.run_id} in the journal.", "Press esc to go back.")
+            return
+        self.view = view
+        self._replan()
+
+    def _replan(self) -> None:
+        """The plan from the journal alone, at once; then the same with the rows counted."""
+        view = self.view
+        if view is not None:
+            run = view.run
+            self.plan = plan_rollback(run.id, run.to_version, run.from_version, view.changes, self.options)
+            self._count(run.id, self.options)
+
+    @work(group="rollback-count", exclusive=True, description="count what would be lost")
+    async def _count(self, run: int, options: RollbackOptions) -> None:
+        from debvisor_tui.runner import ask
+
+        self.failure = None
+        self.counting = True
+        try:
+            plan = await ask.ask_rollback(self.session.settings, self.session.places, run, options)
+        except DebvisorError as error:
+            self.failure = error
+        else:
+            if options == self.options:
+                self.plan = plan
+        self.counting = False
+
+    # -- what is shown ------------------------------------------------------------------------------------------
+
+    def watch_plan(self, plan: RollbackPlan | None) -> None:
+        if plan is None or not self.is_mounted:
+            return
+        self.header.about = f"roll back {plan.from_version} → {plan.to_version}"
+        self.header.right = f"run {plan.run}"
+        actions, at = self.actions, self.actions.highlighted
+        actions.clear_options()
+        actions.add_options(Option(Fluid(partial(action_content, action)), id=action.step) for action in plan.actions)
+        first = next((i for i, action in enumerate(plan.actions) if action.switchable), 0)
+        actions.highlighted = first if at is None else at
+        self.notes.update(Fluid(partial(notes_content, plan)))
+        self.notes.display = bool(plan.blockers or plan.warnings)
+        self._tell()
+
+    def watch_counting(self) -> None:
+        self._tell()
+
+    def watch_failure(self) -> None:
+        self._tell()
+
+    def watch_starting(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.is_mounted:
+            self.lead.update(self._lead())
+            self.refresh_keys()
+
+    def _lead(self) -> Content:
+        plan, failure = self.plan, self.failure
+        if failure is not None:
+            return Content.assemble(
+                ("✗ ", "$danger"), (failure.what, "$danger"), f"\n{failure.hint}" if failure.hint else ""
+            )
+        if plan is None:
+            return Content("Reading what this release has changed…")
+        if self.starting:
+            return Content("Asked for. Waiting for the runner to begin…")
+        if not plan.enabled and not plan.blockers:
+            return Content(f"{plan.from_version} has changed nothing that needs undoing.")
+        counting = "counting what would be lost…" if self.counting else "Nothing is done before you press enter."
+        step = self._running_step()
+        return Content.assemble(
+            ("Back to ", ""),
+            (plan.to_version, "bold"),
+            (f".  {counting}", "$muted"),
+            (f"\n! {step} is running now: it will be cancelled first.", "$warn") if step else "",
+        )
+
+    def _running_step(self) -> str:
+        """The title of the step that runs now, or ""."""
+        view = self.view
+        if view is None or view.run.state is not RunState.RUNNING:
+            return ""
+        return next((step.title for step in view.steps if step.state is StepState.RUNNING), "")
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def danger(self, action: str) -> bool:
+        return action == "proceed" or super().danger(action)
+
+    def refusal(self, action: str) -> str:
+        if action == "proceed":
+            return self._no_start()
+        if action == "switch":
+            chosen = self._chosen()
+            if chosen is None:
+                return "There is no plan yet."
+            if not chosen.switchable:
+                return f"{chosen.title} has no switch: {chosen.blocked or chosen.note or chosen.does}."
+        return ""
+
+    def _no_start(self) -> str:
+        plan, view, client = self.plan, self.view, self.session.client
+        if plan is None or view is None:
+            return "There is no plan yet."
+        if self.starting:
+            return "It has been asked for already."
+        if client is not None and client.role != "operator":
+            return "You observe this run. Take over on its screen (T) first."
+        if view.run.state is RunState.ROLLED_BACK:
+            return f"Run {view.run.id} has been rolled back already."
+        if view.run.state is RunState.ROLLING_BACK:
+            return f"Run {view.run.id} is being rolled back already."
+        if plan.blockers:
+            return plan.blockers[0]
+        if not plan.enabled:
+            return "There is nothing to undo."
+        return ""
+
+    def key_hints(self) -> Iterator[Binding]:
+        for binding in super().key_hints():
+            if binding.action == "switch" and (chosen := self._chosen()):
+                yield replace(binding, description=f"switch {'off' if chosen.enabled else 'on'}")
+            else:
+                yield binding
+
+    def _chosen(self) -> Action | None:
+        at = self.actions.highlighted
+        return self.plan.actions[at] if self.plan is not None and at is not None else None
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.refresh_keys()
+
+    @on(OptionList.OptionSelected)
+    async def _entered(self, event: OptionList.OptionSelected) -> None:
+        await self.debvisor.run_action("proceed", self)
+
+    def action_switch(self) -> None:
+        chosen = self._chosen()
+        if chosen is not None and (name := SWITCHED_BY.get(chosen.step)):
+            self.options = replace(self.options, **{name: not chosen.enabled})
+            self._replan()
+
+    def action_again(self) -> None:
+        self._load()
+
+    def action_back(self) -> None:
+        self.debvisor.pop_screen()
+
+    def action_proceed(self) -> None:
+        if self.plan is not None:
+            self._go(self.plan, self.options)
+
+    @work(group="rollback-go", exclusive=True, description="roll back")
+    async def _go(self, plan: RollbackPlan, options: RollbackOptions) -> None:
+        from debvisor_tui.ui.way_back import ask_runner_or_start
+
+        if plan.loses_data and not await self.app.push_screen_wait(self._question(plan, options)):
+            return
+        self.starting = True
+        try:
+            run = await ask_runner_or_start(self.session, plan.run, options)
+        except DebvisorError as error:
+            self.starting = False
+            self.say_error(error)
+            return
+        self.debvisor.show_run(run)
+
+    def _question(self, plan: RollbackPlan, options: RollbackOptions) -> ConfirmScreen:
+        name = self.session.settings.name
+        return ConfirmScreen(
+            f"Data will be lost on {name}",
+            f"Go back from {plan.from_version} to {plan.to_version}?",
+            agree="roll back and lose it",
+            danger=loss_text(plan),
+            name=name if options.restore_backup else "",
+        )

@@ -1,0 +1,59 @@
+"""The plan of the way back, drawn for a width: each action, what it goes back to, and what it costs."""
+
+from textual.content import Content
+
+from debvisor_tui.model.rollback import Action, RollbackPlan
+from debvisor_tui.ui.marks import Mark
+from debvisor_tui.ui.paint import cell, line
+from debvisor_tui.ui.widgets.fluid import hang, page
+
+INDENT = 16
+
+WILL_DO = Mark("→", "will do", "bold $accent")
+NOT_NEEDED = Mark("·", "not needed", "$muted")
+OFF = Mark("○", "off", "bold $warn")
+BLOCKED = Mark("✗", "cannot", "bold $danger")
+#: The glyphs of this screen, for the help.
+ACTION_MARKS = (WILL_DO, NOT_NEEDED, OFF, BLOCKED)
+
+
+def action_mark(action: Action) -> Mark:
+    if action.enabled:
+        return WILL_DO
+    if action.blocked:
+        return BLOCKED
+    return OFF if action.needed or action.switchable else NOT_NEEDED
+
+
+def action_content(action: Action, width: int) -> Content:
+    """One action in a few lines: its mark and title, what it does, why it is as it is, what it loses."""
+    mark = action_mark(action)
+    quiet = "" if action.enabled else "$muted"
+    head = cell(line((f"{mark.glyph} {mark.word}", mark.style)), INDENT)
+    title = line((action.title, "bold" if action.enabled else ""), ("  ", ""))
+    if action.switchable:
+        title = line(title, ("space ", "bold"), (f"switches it {'off' if action.enabled else 'on'}", "$muted"))
+    rows: list[Content | list[Content]] = [line(head, title).truncate(width, ellipsis=True)]
+    if action.does:
+        rows.append(hang(action.does, width, INDENT, style=quiet))
+    if action.blocked:
+        rows.append(hang(action.blocked, width, INDENT, style="$danger"))
+    elif action.note:
+        rows.append(hang(action.note, width, INDENT, style="$muted"))
+    if action.loses:
+        word = "! loses: " if action.enabled else "! would lose: "
+        rows.append(hang(word + action.loses, width, INDENT, style="$danger"))
+    return page(rows)
+
+
+def notes_content(plan: RollbackPlan, width: int) -> Content:
+    """What stands in the way, then what to know."""
+    rows = [hang(blocker, width, 2, ("✗", "bold $danger"), "$danger") for blocker in plan.blockers]
+    rows += [hang(warning, width, 2, ("!", "bold $warn"), "$warn") for warning in plan.warnings]
+    return page(rows)
+
+
+def loss_text(plan: RollbackPlan) -> str:
+    """What the plan as it stands loses, for the last question."""
+    losses = [f"{action.title} loses {action.loses}." for action in plan.enabled if action.loses]
+    return "\n".join([*losses, "This cannot be undone."])
