@@ -93,6 +93,9 @@ def commands() -> str:
 
     from debvisor_tui.cli import main, playbook
 
+    if not main.app.registered_groups:
+        main._mount()
+
     parts = []
     for name, app in (("debvisor-tui", main.app), ("debvisor-cli", playbook.app)):
         parts += [_command(name, command) for name, command in walk(typer.main.get_command(app), name)]
@@ -121,6 +124,32 @@ def _command(name: str, command: Any) -> str:
     return "\n".join([*lines, *(["", table(("option", "what it does"), iter(rows))] if rows else [])])
 
 
+def keys() -> str:
+    """The keys of every screen, in the order in which an operator meets the screens."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from debvisor_tui.ui import screens
+    from debvisor_tui.ui.app import DebvisorApp
+    from debvisor_tui.ui.base import DebvisorScreen
+
+    found: dict[str, Any] = {}
+    for info in iter_modules(screens.__path__):
+        for item in vars(import_module(f"{screens.__name__}.{info.name}")).values():
+            if isinstance(item, type) and issubclass(item, DebvisorScreen) and "BINDINGS" in vars(item):
+                found[re.sub(r"(?<=[a-z])(?=[A-Z])", " ", item.__name__.removesuffix("Screen")).lower()] = item
+    order = {name: n for n, name in enumerate(("home", "plan", "run", "rollback", "history", "run history"))}
+    named = sorted(found.items(), key=lambda pair: order.get(pair[0], len(order)))
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, owner in [*named, ("everywhere", DebvisorApp)]:
+            for binding in vars(owner)["BINDINGS"]:
+                if binding.tooltip:
+                    yield name, f"`{binding.key_display or binding.key}`", binding.tooltip
+
+    return table(("screen", "key", "what it does"), rows())
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "run-states": run_states,
     "step-states": step_states,
@@ -129,6 +158,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "faults": faults,
     "config-keys": config_keys,
     "commands": commands,
+    "keys": keys,
 }
 
 

@@ -230,7 +230,7 @@ class StepOverride(Part):
         default=(), description="commands to run after the step's work", examples=[[["lbctl", "undrain", "web1"]]]
     )
     timeout: Duration | None = Field(
-        default=None, description="how long the step may take; no limit by default", examples=["10m"]
+        default=None, description="how long the step may take; by default a limit that fits the step", examples=["10m"]
     )
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ def as_toml(settings: Settings) -> str:
 
 
 def shown_default(field: FieldInfo) -> str:
-    """A key's default for the docs, as the file would say it; "needed" if there is none, "–" if it may be left out."""
+    """A key's default, as the file would say it; "needed" if there is none, "–" if it may be left out."""
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)
