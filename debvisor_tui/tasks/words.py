@@ -1,0 +1,22 @@
+"""Small words that several tasks say alike."""
+
+import shlex
+from collections.abc import Sequence
+
+from debvisor_tui.config.settings import Settings
+
+
+def cli(settings: Settings, *words: str) -> str:
+    """`debvisor-cli WORDS` for this target, as the operator could type it."""
+    return shlex.join(("debvisor-cli", "--config", str(settings.path), *words))
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 commit", "3 commits"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str], limit: int = 10) -> str:
+    """The first `limit` of `names`, and how many more there are."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
