@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from debvisor_tui.model.errors import LockHeld, UsageError
 from debvisor_tui.runner.places import Places
 
+ENDING = "ending"  # instead of what is run, by a holder that is about to go
+ENDING_PATIENCE = 5.0  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -39,16 +42,22 @@ class TargetLock:
             fd = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise UsageError(f"The lock file {places.lock} cannot be opened: {error.strerror}.") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise lock_held(places) from None
+        deadline = time.monotonic() + ENDING_PATIENCE
+        while not _try_lock(fd, fcntl.LOCK_EX):
+            holder = find_holder(places)
+            if (holder is not None and holder.what != ENDING) or time.monotonic() > deadline:
+                os.close(fd)
+                raise lock_held(places) from None
+            time.sleep(0.01)
         return cls(places, fd, Holder(os.getpid(), who, what, time.time()))
 
     def name_run(self, run: int) -> None:
         self.holder = Holder(**{**asdict(self.holder), "run": run})
         self._write(self.holder)
+
+    def say_ending(self) -> None:
+        """The holder has nothing more to do: who wants the lock may wait for it."""
+        self._write(Holder(**{**asdict(self.holder), "what": ENDING}))
 
     def release(self) -> None:
         with contextlib.suppress(OSError):
@@ -70,11 +79,7 @@ def find_holder(places: Places) -> Holder | None:
     except OSError as error:
         raise UsageError(f"The lock file {places.lock} cannot be read: {error.strerror}.") from error
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
-        else:
+        if _try_lock(fd, fcntl.LOCK_SH):
             return None
         try:
             return Holder(**json.loads(os.pread(fd, 65_536, 0)))
@@ -82,6 +87,14 @@ def find_holder(places: Places) -> Holder | None:
             return Holder(0, "somebody", "a run", time.time())
     finally:
         os.close(fd)
+
+
+def _try_lock(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lock_held(places: Places) -> LockHeld:

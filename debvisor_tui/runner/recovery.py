@@ -44,7 +44,7 @@ async def _end_group(identity: ProcessIdentity) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(identity.pid, number)  # each child leads a group of its own
         deadline = time.monotonic() + GRACE
-        while identity.alive() and time.monotonic() < deadline:
+        while identity.alive() and time.monotonic() < deadline:  # noqa: ASYNC110 - not our child: nothing to await
             await asyncio.sleep(POLL)
         if not identity.alive():
             return

@@ -1,6 +1,5 @@
 """What one runner process does from lock to end: a release or a rollback, and a rollback after a release."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +55,7 @@ class Session:
         self._seq = self._history.last_seq()
 
     async def close(self, reason: str) -> None:
+        self._lock.say_ending()
         await self._server.stop(reason)
         await self._recorder.close()
         self._history.close()
@@ -208,7 +208,7 @@ class Session:
 
     async def _index(self) -> None:
         while await self._recorder.do(self._journal.index_lines):
-            await asyncio.sleep(0)  # clients are served between two chunks
+            pass  # a chunk a commit: log lines and clients get their turn between two
 
     # -- the way back -------------------------------------------------------------------------------------------
 

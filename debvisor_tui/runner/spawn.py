@@ -14,6 +14,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.places import Places
 
 START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the origin
@@ -82,9 +83,10 @@ def _spawn(start: dict[str, Any]) -> int:
 async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
-        alive = Path(f"/proc/{pid}").exists()
-        if ready.exists():
-            answer: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
+        # Asked before the answer is looked for: a runner that cannot start answers, then ends.
+        alive = identify(pid) is not None
+        answer = _read(ready)
+        if answer is not None:
             return answer
         if not alive:
             raise DebvisorError(
@@ -92,3 +94,11 @@ async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
             )
         await asyncio.sleep(POLL)
     raise DebvisorError(f"The runner was not ready within {START_TIMEOUT:.0f} s.", f"Its log: {places.runner_log}")
+
+
+def _read(ready: Path) -> dict[str, Any] | None:
+    try:
+        answer: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return answer

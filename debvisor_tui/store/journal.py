@@ -18,6 +18,7 @@ from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import Event, PlannedStep
 from debvisor_tui.store import tables as t
 from debvisor_tui.store.engine import open_engine, unreadable
+from debvisor_tui.store.prune import prune
 from debvisor_tui.store.search import index_chunk
 
 #: (unix seconds, stream, text)
@@ -234,6 +235,14 @@ class Journal:
                 p99=sample.p99,
                 problem=sample.problem,
             )
+
+    def prune(self, keep: int) -> list[int]:
+        """Remove ended runs but the newest `keep`, and what a rollback could still need; returns what was removed.
+
+        Kept besides: the newest release that has changed something and was not rolled back, and all after it.
+        """
+        with self._begin() as tx:
+            return prune(tx.connection, keep)
 
     def index_lines(self) -> bool:
         """Index the next chunk of log lines for search, outside the hot path; True if there may be more."""

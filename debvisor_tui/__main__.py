@@ -1,0 +1,5 @@
+"""`python -m debvisor_tui` is `debvisor-tui`."""
+
+from debvisor_tui.cli.main import main
+
+main()

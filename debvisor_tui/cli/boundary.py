@@ -1,0 +1,53 @@
+"""Where errors end: what an operator sees of any failure is a sentence and an exit code, never a traceback."""
+
+import os
+import sys
+import tempfile
+import traceback
+from typing import NoReturn
+
+import click
+import typer
+
+from debvisor_tui.model.errors import DebvisorError
+
+INTERRUPTED = 130
+
+
+def run_app(app: typer.Typer, name: str) -> NoReturn:
+    """Run the command line `app` and exit with the codes of the contract (docs/operating.md)."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except DebvisorError as error:
+        say(f"{name}: {error.what}")
+        if error.hint:
+            say(error.hint)
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        sys.exit(error.exit_code if error.exit_code else 2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as bug:
+        say(f"{name}: internal error: {type(bug).__name__}: {bug}")
+        say(f"This is a bug. Its details are in {_keep(bug)}; a run that is going on is not touched by it.")
+        sys.exit(1)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _keep(bug: Exception) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="debvisor-crash-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(bug, file=file)
+    return file.name

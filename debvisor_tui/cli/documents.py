@@ -1,0 +1,38 @@
+"""The shapes of `--json`: plain data from the views, the same everywhere."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from debvisor_tui.model.states import StepState
+from debvisor_tui.model.views import RunSummary, RunView
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def run_document(view: RunView) -> dict[str, Any]:
+    """A run with its steps, gate, evidence, changes and decisions; times in unix seconds."""
+    document = summary_document(view.run)
+    document["gate"] = view.gate.to_json() if view.gate else None
+    document["steps"] = [
+        {
+            "id": step.id,
+            "phase": step.phase,
+            "state": step.state,
+            "seconds": step.attempt.seconds if step.attempt else None,
+            "error": step.attempt.error if step.attempt and step.state is not StepState.SUCCEEDED else "",
+            "commands": list(step.commands),
+            "attempts": [asdict(attempt) for attempt in step.attempts],
+        }
+        for step in view.steps
+    ]
+    document["evidence"] = [asdict(evidence) for evidence in view.evidence]
+    document["changes"] = [asdict(change) for change in view.changes]
+    document["decisions"] = [asdict(decision) for decision in view.decisions]
+    return document
+
+
+def summary_document(run: RunSummary) -> dict[str, Any]:
+    return asdict(run)

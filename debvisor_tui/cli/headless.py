@@ -1,0 +1,232 @@
+"""A release without a terminal: prints the steps as they happen, answers what it may, and says where it stands."""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.durations import format_duration
+from debvisor_tui.model.errors import Refused, RunnerGone
+from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.people import Person
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.views import Event, RunView
+from debvisor_tui.runner.client import RunnerClient
+from debvisor_tui.runner.places import Places
+from debvisor_tui.store.history import History
+
+LAST_LINES = 20  # of a failed step's log are printed
+CONNECT_PATIENCE = 10.0  # seconds
+
+EXIT_DONE, EXIT_FAILED, EXIT_ROLLED_BACK, EXIT_WAITING = 0, 1, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a headless client may answer by itself.
+
+    `auto`: pass from step to step. `yes`: attest what is asked. `accept_data_loss`: agree to a stated danger.
+    `roll_back_on_failure`: take the way back instead of waiting. `abort_at_gates`: end the run rather than leave it.
+    """
+
+    auto: bool = False
+    yes: bool = False
+    accept_data_loss: bool = False
+    roll_back_on_failure: bool = False
+    abort_at_gates: bool = False
+
+
+@dataclass(slots=True)
+class Follower:
+    """Follows a run, and the rollback that may come after it, to its end or to a gate that it may not pass."""
+
+    settings: Settings
+    places: Places
+    person: Person
+    policy: Policy
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    run: int = 0
+    _seq: int = 0
+    _tried_rollback: bool = False
+
+    async def follow(self, run: int) -> int:
+        """The exit code of the contract."""
+        self.run = run
+        history = await asyncio.to_thread(History, self.places.journal)
+        try:
+            client = await self._connect()
+            hearing = asyncio.create_task(self._follow(client, history))
+            try:
+                return await hearing
+            finally:
+                await client.close()
+        except RunnerGone:
+            return self._code_at_end(self._print_news(history))
+        finally:
+            history.close()
+
+    async def _connect(self) -> RunnerClient:
+        deadline = time.monotonic() + CONNECT_PATIENCE
+        while True:
+            try:
+                return await RunnerClient.connect(self.places, self.person)
+            except RunnerGone:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+
+    async def _follow(self, client: RunnerClient, history: History) -> int:
+        woken = asyncio.Event()
+        woken.set()
+        gone = asyncio.Event()
+
+        async def hear() -> None:
+            async for message in client:
+                if message["type"] == "run":
+                    self._switch(int(message["run"]), history)
+                woken.set()
+            gone.set()
+            woken.set()
+
+        hearing = asyncio.create_task(hear())
+        try:
+            while True:
+                await woken.wait()
+                woken.clear()
+                view = self._print_news(history)
+                if gone.is_set():
+                    return self._code_at_end(self._print_news(history))
+                if view.gate is not None and view.run.state is RunState.WAITING:
+                    code = await self._at_gate(client, view.gate)
+                    if code is not None:
+                        return code
+        finally:
+            hearing.cancel()
+
+    def _switch(self, run: int, history: History) -> None:
+        if run != self.run:
+            self._print_news(history)
+            self.run, self._seq = run, 0
+
+    # -- gates --------------------------------------------------------------------------------------------------
+
+    async def _at_gate(self, client: RunnerClient, gate: Gate) -> int | None:
+        """Answer the gate, or say that a person must: the exit code then."""
+        policy = self.policy
+        match gate.kind:
+            case GateKind.READY if policy.auto:
+                return await self._answer(client, gate, Answer.RUN)
+            case GateKind.ATTEST if policy.yes:
+                return await self._answer(client, gate, Answer.ATTEST, "attested on the command line (--yes)")
+            case GateKind.ACKNOWLEDGE if policy.accept_data_loss:
+                return await self._answer(client, gate, Answer.ACKNOWLEDGE, "agreed to on the command line")
+            case GateKind.FAILED if policy.roll_back_on_failure and not self._tried_rollback:
+                self._tried_rollback = True
+                options = {"database": True if policy.accept_data_loss else None, "restore_backup": False}
+                return await self._answer(client, gate, Answer.ROLLBACK, options=options)
+        failed = gate.kind in {GateKind.FAILED, GateKind.CANCELLED, GateKind.INTERRUPTED}
+        self._say(f"Run {self.run} waits: {gate.question}")
+        for text in (gate.detail, gate.danger):
+            if text:
+                self._say(text)
+        if policy.abort_at_gates:
+            await client.command(
+                "answer", answer=Answer.ABORT, gate=_name(gate), reason="ended without a terminal to decide"
+            )
+            return EXIT_FAILED if failed else EXIT_WAITING
+        self._say(f"Decide: debvisor-tui attach {self.run}   or take the way back: debvisor-tui rollback {self.run}")
+        return EXIT_FAILED if failed else EXIT_WAITING
+
+    async def _answer(
+        self, client: RunnerClient, gate: Gate, answer: Answer, reason: str = "", options: object = None
+    ) -> int | None:
+        try:
+            await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
+        except Refused as refused:
+            if "gone on meanwhile" in refused.what or "does not wait" in refused.what:
+                return None
+            self._say(f"{refused.what}\n{refused.hint}")
+            return EXIT_FAILED
+        return None
+
+    # -- printing -----------------------------------------------------------------------------------------------
+
+    def _print_news(self, history: History) -> RunView:
+        for event in history.events(self.run, self._seq):
+            self._seq = event.seq
+            self._print_event(event, history)
+        view = history.run(self.run)
+        assert view is not None  # noqa: S101 - it was started
+        return view
+
+    def _print_event(self, event: Event, history: History) -> None:
+        data = event.data
+        match event.kind:
+            case EventKind.RUN_CREATED:
+                self._line(event, f"run {event.run}: {data['kind']} {data['from']} → {data['to']} by {data['by']}")
+            case EventKind.STEP_STATE:
+                self._print_step(event, history)
+            case EventKind.EVIDENCE if data["name"] not in {"probe", "request"}:
+                self._line(event, f"    {data['text']}")
+            case EventKind.RUN_STATE if data["to"] not in {RunState.RUNNING, RunState.WAITING}:
+                reason = f" ({data['reason']})" if data.get("reason") else ""
+                self._line(event, f"run {event.run}: {data['to']}{reason}")
+            case EventKind.DECISION:
+                reason = f": {data['reason']}" if data["reason"] else ""
+                if data["answer"] != Answer.RUN:
+                    self._line(event, f"    {data['who']}: {data['answer']}{reason}")
+
+    def _print_step(self, event: Event, history: History) -> None:
+        state = event.data["to"]
+        seconds = event.data.get("seconds")
+        if state == StepState.RUNNING:
+            self._line(event, f"▶ {event.step}")
+            return
+        took = f" in {format_duration(seconds)}" if seconds is not None else ""
+        mark = {"succeeded": "✓", "failed": "✗", "cancelled": "⊘", "skipped": "↷"}.get(state, "!")
+        error = f": {event.data['error']}" if event.data.get("error") else ""
+        self._line(event, f"{mark} {event.step} {state}{took}{error}")
+        if state == StepState.FAILED:
+            self._print_log_end(event, history)
+
+    def _print_log_end(self, event: Event, history: History) -> None:
+        view = history.run(event.run)
+        attempt = view.step(event.step).attempt if view else None
+        if attempt is None or not attempt.lines:
+            return
+        for line in history.lines(
+            attempt.id, max(attempt.first_line, attempt.last_line - LAST_LINES), attempt.last_line
+        ):
+            self._line(event, f"    | {line.text}")
+        if attempt.hint:
+            self._line(event, f"    {attempt.hint}")
+
+    def _line(self, event: Event, text: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+        print(f"{clock} {text}", file=self.out, flush=True)
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _code_at_end(self, view: RunView) -> int:
+        state = view.run.state
+        if view.run.kind is RunKind.ROLLBACK and state is RunState.SUCCEEDED:
+            return EXIT_ROLLED_BACK
+        if state is RunState.SUCCEEDED:
+            return EXIT_DONE
+        if state not in {RunState.FAILED, RunState.ABORTED, RunState.ROLLED_BACK, RunState.ROLLBACK_FAILED}:
+            self._say(
+                f"The runner of run {self.run} is gone; the run stands where the journal says.\n"
+                f"Go on with it: debvisor-tui attach {self.run}"
+            )
+        return EXIT_FAILED
+
+
+def _name(gate: Gate) -> dict[str, str]:
+    return {"kind": gate.kind, "step": gate.step}

@@ -1,0 +1,287 @@
+"""`debvisor-tui release|attach|status|rollback`: starting runs, following them, and seeing where they stand."""
+
+import asyncio
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from debvisor_tui.cli.boundary import say
+from debvisor_tui.cli.documents import print_json, run_document, summary_document
+from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.target import Choice
+from debvisor_tui.model.errors import RunnerGone, UsageError
+from debvisor_tui.model.people import Person
+
+if TYPE_CHECKING:
+    from debvisor_tui.cli.headless import Policy
+    from debvisor_tui.config.settings import Settings
+    from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
+    from debvisor_tui.runner.places import Places
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; all else on stderr.")]
+Headless = Annotated[bool, typer.Option("--headless", help="Without a terminal.")]
+
+
+def mount(app: typer.Typer) -> None:
+    app.command("release")(release)
+    app.command("attach")(attach)
+    app.command("status")(status)
+    app.command("rollback")(rollback)
+
+
+def release(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The version to ship, such as v1.2.0.")],
+    headless: Headless = False,
+    auto: Annotated[bool, typer.Option("--auto", help="Pass from step to step without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Attest what a step asks to be attested.")] = False,
+    accept_data_loss: Annotated[
+        bool, typer.Option("--accept-data-loss", help="Agree to destructive migrations and their way back.")
+    ] = False,
+    rollback_on_failure: Annotated[
+        bool, typer.Option("--rollback-on-failure", help="Headless: roll back when a step fails.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ship VERSION: guided, or without a terminal."""
+    from debvisor_tui.runner.spawn import start_release
+
+    choice: Choice = context.obj
+    settings = choice.settings()
+    places = choice.places(settings)
+    headless = headless or as_json
+    if not headless:
+        for option, given in (
+            ("--yes", yes),
+            ("--accept-data-loss", accept_data_loss),
+            ("--rollback-on-failure", rollback_on_failure),
+        ):
+            if given:
+                raise UsageError(f"{option} is for --headless: in the terminal you decide at each gate.")
+        from debvisor_tui.cli.tui import open_tui
+
+        if auto:
+            run = asyncio.run(start_release(settings, places, version, whoami(), auto=True))
+            raise typer.Exit(open_tui(choice, attach=run))
+        raise typer.Exit(open_tui(choice, plan=version))
+    from debvisor_tui.cli.headless import Policy
+
+    person = whoami(headless=True)
+    policy = Policy(auto=auto, yes=yes, accept_data_loss=accept_data_loss, roll_back_on_failure=rollback_on_failure)
+    run = asyncio.run(start_release(settings, places, version, person, auto=auto))
+    raise typer.Exit(_follow(settings, places, person, policy, run, as_json=as_json))
+
+
+def _follow(
+    settings: "Settings", places: "Places", person: Person, policy: "Policy", run: int, *, as_json: bool
+) -> int:
+    from debvisor_tui.cli.headless import Follower
+    from debvisor_tui.store.history import History
+
+    follower = Follower(settings, places, person, policy, out=sys.stderr if as_json else sys.stdout)
+    try:
+        code = asyncio.run(follower.follow(run))
+    except KeyboardInterrupt:
+        say(f"Interrupted here; run {follower.run} goes on by itself. See: debvisor-tui status")
+        raise
+    if as_json:
+        history = History(places.journal)
+        view = history.run(follower.run)
+        history.close()
+        assert view is not None  # noqa: S101 - it was followed to its end
+        print_json({**run_document(view), "exit_code": code})
+    return code
+
+
+def attach(
+    context: typer.Context,
+    run: Annotated[int | None, typer.Argument(help="Which run; default: the one that goes on.")] = None,
+    observe: Annotated[bool, typer.Option("--observe", help="Watch only.")] = False,
+) -> None:
+    """Attach to the run that goes on, or take up one whose runner is gone."""
+    from debvisor_tui.cli.tui import open_tui
+    from debvisor_tui.runner.lock import find_holder
+
+    choice: Choice = context.obj
+    settings = choice.settings()
+    places = choice.places(settings)
+    history = choice.history()
+    wanted = history.summary(run) if run is not None else history.active()
+    history.close()
+    if wanted is None:
+        what = f"There is no run {run}." if run is not None else f"No run of {places.target} goes on."
+        raise UsageError(what, "See them all: debvisor-tui history list")
+    if find_holder(places) is None:
+        say(f"Run {wanted.id} has no runner: it opens as it stands.")
+    raise typer.Exit(open_tui(choice, attach=wanted.id, observe=observe))
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """What runs now, probed now, and the run that goes on."""
+    from debvisor_tui.runner.lock import find_holder
+    from debvisor_tui.store.history import History
+    from debvisor_tui.tasks.now import what_runs_now
+
+    choice: Choice = context.obj
+    settings = choice.settings()
+    places = choice.places(settings)
+    now = asyncio.run(what_runs_now(settings))
+    holder = find_holder(places)
+    active, last = None, []
+    if places.journal.exists():
+        history = History(places.journal)
+        active, last = history.active(), history.runs(limit=5)
+        history.close()
+    if as_json:
+        print_json(
+            {
+                "target": settings.name,
+                "production": settings.production,
+                "now": asdict(now),
+                "run": summary_document(active) if active else None,
+                "runner": asdict(holder) if holder else None,
+                "last_runs": [summary_document(run) for run in last],
+            }
+        )
+        return
+    print(
+        f"{settings.name}: {now.version or 'unknown version'} ({now.commit[:12]}), database at {now.revision or '-'}"
+    )
+    for probe in now.probes:
+        print(f"  {'✓' if probe.ok else '✗'} {probe.name}: {probe.text}")
+    for problem in now.problems:
+        print(f"  ! {problem}")
+    if active is None:
+        print("No run goes on.")
+    else:
+        where = f" at {active.step}" if active.step else ""
+        gone = "" if holder else "; its runner is gone: debvisor-tui attach"
+        print(
+            f"Run {active.id}: {active.kind} to {active.to_version}, {active.state}{where}, {active.operator}{gone}"
+        )
+    for run in last:
+        if active is None or run.id != active.id:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_at))
+            print(f"  {when}  run {run.id}: {run.kind} {run.from_version} → {run.to_version}, {run.state}")
+
+
+def rollback(
+    context: typer.Context,
+    run: Annotated[int | None, typer.Argument(help="Which release; default: the last one.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the way back; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    database: Annotated[
+        bool | None,
+        typer.Option(
+            "--database/--no-database", help="Take the database down too, or not; default: as the plan needs."
+        ),
+    ] = None,
+    restore_backup: Annotated[
+        bool, typer.Option("--restore-backup", help="Last resort: restore the release's backup.")
+    ] = False,
+    headless: Headless = False,
+    as_json: Json = False,
+) -> None:
+    """The way back of a release, from what it has really changed."""
+    from debvisor_tui.model.rollback import RollbackOptions
+    from debvisor_tui.runner.way_back import last_release, plan_way_back
+    from debvisor_tui.store.history import History
+
+    choice: Choice = context.obj
+    settings = choice.settings()
+    places = choice.places(settings)
+    choice.history().close()
+    history = History(places.journal)
+    release_id = run if run is not None else last_release(history).id
+    options = RollbackOptions(database, restore_backup)
+    the_plan = asyncio.run(plan_way_back(settings, history, release_id, options))
+    history.close()
+    if plan:
+        if as_json:
+            print_json(asdict(the_plan))
+        else:
+            _print_plan(the_plan, to_stdout=True)
+        return
+    headless = headless or as_json
+    if not headless:
+        from debvisor_tui.cli.tui import open_tui
+
+        raise typer.Exit(open_tui(choice, rollback=release_id))
+    _print_plan(the_plan, to_stdout=False)
+    if the_plan.blockers:
+        raise UsageError("\n".join(the_plan.blockers), "Decide with --database, --no-database or --restore-backup.")
+    if not the_plan.enabled:
+        raise UsageError("There is nothing to undo: this run has changed nothing that is still in place.")
+    if not yes:
+        _ask(the_plan, settings.name)
+    person = whoami(headless=True)
+    from debvisor_tui.cli.headless import EXIT_DONE, EXIT_ROLLED_BACK, Policy
+
+    new = asyncio.run(_start_rollback(settings, places, the_plan.run, options, person))
+    code = _follow(settings, places, person, Policy(auto=True), new, as_json=as_json)
+    raise typer.Exit(EXIT_DONE if code == EXIT_ROLLED_BACK else code)
+
+
+async def _start_rollback(
+    settings: "Settings", places: "Places", run: int, options: "RollbackOptions", person: Person
+) -> int:
+    """Ask the runner that still has the release in hand, or start one; the id of the rollback's run."""
+    from debvisor_tui.runner.client import RunnerClient
+    from debvisor_tui.runner.lock import find_holder
+    from debvisor_tui.runner.spawn import start_rollback
+
+    if find_holder(places) is not None:
+        try:
+            client = await RunnerClient.connect(places, person)
+        except RunnerGone:
+            return await start_rollback(settings, places, run, options, person)
+        started = asyncio.get_running_loop().create_future()
+
+        async def hear() -> None:
+            async for message in client:
+                if message["type"] == "run" and not started.done():
+                    started.set_result(int(message["run"]))
+            if not started.done():
+                started.set_exception(RunnerGone("The runner ended before the rollback began."))
+
+        hearing = asyncio.create_task(hear())
+        try:
+            if client.role != "operator":
+                await client.command("take-over")
+            await client.command("rollback", options=options.to_json())
+            async with asyncio.timeout(60.0):
+                return int(await started)
+        except TimeoutError:
+            raise RunnerGone("The rollback did not begin within 60 s.", "See: debvisor-tui status") from None
+        finally:
+            hearing.cancel()
+            await client.close()
+    return await start_rollback(settings, places, run, options, person)
+
+
+def _ask(plan: "RollbackPlan", target: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is here to agree to the plan.", "Agree to it with --yes.")
+    restores = any(action.step == "restore-backup" for action in plan.enabled)
+    wanted = target if restores else "yes"
+    print(f"Type {wanted!r} to do it: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != wanted:
+        raise UsageError("Not agreed; nothing was changed.")
+
+
+def _print_plan(plan: "RollbackPlan", *, to_stdout: bool) -> None:
+    out = sys.stdout if to_stdout else sys.stderr
+    print(f"The way back of run {plan.run}: {plan.from_version} → {plan.to_version}", file=out)
+    for action in plan.actions:
+        mark = "▶" if action.enabled else ("✗" if action.blocked else "·")
+        note = f"  ({action.note})" if action.note else ""
+        print(f"  {mark} {action.title:15} {action.does}{note}", file=out)
+        if action.blocked:
+            print(f"    cannot be done: {action.blocked}", file=out)
+        if action.loses:
+            print(f"    loses: {action.loses}", file=out)
+    for text in (*plan.warnings, *plan.blockers):
+        print(f"  ! {text}", file=out)

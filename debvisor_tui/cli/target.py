@@ -1,0 +1,45 @@
+"""Which target a command is about: its settings, its places, and a reader of its journal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debvisor_tui.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from debvisor_tui.config.settings import Settings
+    from debvisor_tui.runner.places import Places
+    from debvisor_tui.store.history import History
+
+
+@dataclass(slots=True)
+class Choice:
+    """The options that stand before every command; resolved only when a command needs them."""
+
+    config: Path | None = None
+    target: str | None = None
+    state_dir: Path | None = None
+
+    def settings(self) -> "Settings":
+        from debvisor_tui.config.load import load_settings
+
+        if self.config is not None and self.target is not None:
+            raise UsageError("--config and --target both name a target.", "Give one of them.")
+        return load_settings(self.config, self.target)
+
+    def places(self, settings: "Settings") -> "Places":
+        from debvisor_tui.runner.places import Places, find_state_dir
+
+        return Places(find_state_dir(self.state_dir), settings.name)
+
+    def history(self) -> "History":
+        """UsageError if there is no journal yet."""
+        from debvisor_tui.store.history import History
+
+        places = self.places(self.settings())
+        if not places.journal.exists():
+            raise UsageError(
+                f"There is no history of {places.target} yet: no release was started.",
+                f"It will be at {places.journal}.",
+            )
+        return History(places.journal)

@@ -1,0 +1,28 @@
+"""From the command line into the terminal interface."""
+
+from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.target import Choice
+
+
+def open_tui(
+    choice: Choice,
+    *,
+    attach: int | None = None,
+    observe: bool = False,
+    plan: str | None = None,
+    rollback: int | None = None,
+) -> int:
+    """Run the TUI on the chosen target; its exit code. UsageError where there is no terminal for it.
+
+    It opens on home, or on run `attach`, on the plan of a release to `plan`, or on the way back of run `rollback`.
+    """
+    from debvisor_tui.ui.start import prepare_terminal, run_tui
+
+    settings = choice.settings()
+    places = choice.places(settings)
+    prepare_terminal()
+    places.prepare()
+    from debvisor_tui.ui.session import Session
+
+    session = Session(settings, places, whoami())
+    return run_tui(session, attach=attach, observe=observe, plan=plan, rollback=rollback)
