@@ -32,9 +32,9 @@ def call(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
             timeout=DEADLINE,
             check=False,
         )
-    except FileNotFoundError:
-        raise CommandFailed(f"{argv[0]} is not installed", f"Install it: apt-get install {argv[0]}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, FileNotFoundError) and error.filename == argv[0]:
+            raise CommandFailed(f"{argv[0]} is not installed", f"Install it: apt-get install {argv[0]}") from None
         reason = getattr(error, "strerror", None) or f"no end within {DEADLINE:.0f} s"
         raise CommandFailed(f"{Path(argv[0]).name} failed: {reason}") from None
     if done.returncode != 0:

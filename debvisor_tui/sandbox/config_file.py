@@ -2,6 +2,7 @@
 
 import sys
 
+from debvisor_tui.model.durations import parse_duration
 from debvisor_tui.sandbox.layout import Layout, write_atomically
 from debvisor_tui.sandbox.seed import ACCOUNT
 
@@ -40,6 +41,7 @@ def write_config(layout: Layout, port: int, monitor: str) -> None:
         pid_file=f"{run}/panel.pid",
         log_file=f"{run}/panel.log",
         cwd=str(layout.dir),
+        settle="500ms",
     )
     table(
         "source",
@@ -87,9 +89,10 @@ def write_config(layout: Layout, port: int, monitor: str) -> None:
         "The watch after the release. In production: 15 minutes, every 5 seconds.",
         metrics=f"{web}/metrics",
         duration=monitor,
-        interval="1s",
+        interval=_interval(monitor),
         max_error_rate=0.02,
         max_p95_ms=250.0,
+        min_requests=10,
     )
     table(
         "ci",
@@ -98,3 +101,9 @@ def write_config(layout: Layout, port: int, monitor: str) -> None:
         required=["unit", "integration", "e2e"],
     )
     write_atomically(layout.config, tomlkit.dumps(document))
+
+
+def _interval(monitor: str) -> str:
+    """A second; less for a watch so short that it would take too few samples to judge by."""
+    seconds = parse_duration(monitor)
+    return "1s" if seconds >= 10 else f"{max(100, round(seconds * 100))}ms"

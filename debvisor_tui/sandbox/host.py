@@ -1,10 +1,8 @@
 """The sandbox host: a folder with a real git origin, a database, a service and its traffic; no root, no network."""
 
 import http.client
-import random
-import secrets
 import shutil
-import socket
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -12,16 +10,14 @@ from typing import Final, Self
 
 from debvisor_tui.model.durations import parse_duration
 from debvisor_tui.model.errors import CommandFailed, DebvisorError, UsageError, WorkFailed
+from debvisor_tui.sandbox.build import clear, fill, fit_path, free_port, take_folder
 from debvisor_tui.sandbox.commands import call
-from debvisor_tui.sandbox.faults import FAULTS, arrange, current, write_ci
-from debvisor_tui.sandbox.history import make_repositories
-from debvisor_tui.sandbox.layout import TEMPLATE, Layout, write_atomically
+from debvisor_tui.sandbox.faults import FAULTS, arrange, current
+from debvisor_tui.sandbox.layout import Layout
 
 READY_TIMEOUT: Final = 20.0  # seconds
 POLL: Final = 0.05
 PROBE_TIMEOUT: Final = 5.0
-PORTS: Final = range(20_000, 32_000)  # below those that Linux hands out to clients
-UNFIT: Final = "?#%{}\"'\\"  # characters of a path that a URL, an ini file or a {placeholder} would read otherwise
 
 
 class Sandbox:
@@ -59,16 +55,16 @@ class Sandbox:
             parse_duration(monitor)
         except ValueError as error:
             raise UsageError(f"--monitor: {error}") from None
-        layout = Layout(_fit(dir))
-        existed = _take_folder(layout.dir)
-        port = _free_port()
+        layout = Layout(fit_path(dir))
+        existed = take_folder(layout.dir)
+        port = free_port()
         try:
-            _fill(layout, port, monitor, fault)
-        except OSError as error:
-            _clear(layout.dir, existed=existed)
+            fill(layout, port, monitor, fault)
+        except (OSError, sqlite3.Error) as error:
+            clear(layout.dir, existed=existed)
             raise WorkFailed(f"The sandbox in {layout.dir} could not be made: {error}") from None
         except BaseException:
-            _clear(layout.dir, existed=existed)
+            clear(layout.dir, existed=existed)
             raise
         return cls(layout, port)
 
@@ -94,8 +90,9 @@ class Sandbox:
         self._panelctl("start", "traffic")
 
     def stop(self) -> None:
-        """End the panel and its traffic, and only these: TERM, then KILL."""
-        self._panelctl("stop", "traffic", "panel")
+        """End the panel and its traffic, and only these: TERM, then KILL. Where the folder is gone, they end alone."""
+        if self.dir.exists():
+            self._panelctl("stop", "traffic", "panel")
 
     def running(self) -> bool:
         """Whether the panel and its traffic run."""
@@ -108,16 +105,30 @@ class Sandbox:
     def set_fault(self, fault: str | None, *, after: str | None = None) -> None:
         """Make `fault` (a name in FAULTS; None: nothing) go wrong, for releases after the version `after` only.
 
-        By default that is the version in the checkout, so that the way back works. UsageError if it is not known.
+        By default that is the version in the checkout, so that the way back works. UsageError if it is not known,
+        WorkFailed if it cannot be arranged.
         """
         _known(fault)
-        arrange(self._layout, fault, after or self._layout.version())
+        try:
+            arrange(self._layout, fault, after or self._layout.version())
+        except (OSError, sqlite3.Error) as error:
+            raise WorkFailed(
+                f"The fault cannot be arranged in {self.dir}: {error}", "Try again, or make a new sandbox."
+            ) from None
 
     def destroy(self) -> None:
-        """Stop everything and remove the folder; UsageError, and nothing removed, if it is no sandbox."""
+        """Stop everything and remove the folder.
+
+        UsageError, and nothing removed, if it is no sandbox; WorkFailed if something is still written there.
+        """
         self._layout.read_marker()
         self.stop()
-        shutil.rmtree(self.dir)
+        try:
+            shutil.rmtree(self.dir)
+        except OSError as error:
+            raise WorkFailed(
+                f"{self.dir} could not be removed: {error.strerror}", f"Nothing of it runs any more: rm -r {self.dir}"
+            ) from None
 
     def _panelctl(self, *arguments: str) -> None:
         call((sys.executable, str(self._layout.panelctl), *arguments), cwd=self.dir)
@@ -147,81 +158,3 @@ class Sandbox:
 def _known(fault: str | None) -> None:
     if fault is not None and fault not in FAULTS:
         raise UsageError(f"There is no fault named {fault!r}", f"Known faults: {', '.join(FAULTS)}.")
-
-
-def _fit(path: Path) -> Path:
-    absolute = path.expanduser().resolve()
-    bad = sorted({c for c in str(absolute) if c in UNFIT or not c.isprintable()})
-    if bad:
-        raise UsageError(
-            f"The sandbox's folder has characters in its path that it cannot work with: {' '.join(map(repr, bad))}",
-            "Choose a folder of letters, digits, spaces, - _ . and /.",
-        )
-    return absolute
-
-
-def _take_folder(path: Path) -> bool:
-    """Make the folder; whether it was there. UsageError if it is not empty, or cannot be made."""
-    try:
-        existed = path.is_dir()
-        if existed and any(path.iterdir()):
-            raise UsageError(f"{path} is not empty", "Name a folder that is empty or not there yet.")
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"The folder {path} cannot be used: {error.strerror}", "Name another one with --dir."
-        ) from None
-    return existed
-
-
-def _clear(path: Path, *, existed: bool) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    if existed:
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _free_port() -> int:
-    for _ in range(200):
-        port = random.choice(PORTS)  # noqa: S311 - no secret
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
-            try:
-                tried.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise WorkFailed("No free port was found on 127.0.0.1", f"Free one between {PORTS.start} and {PORTS.stop}.")
-
-
-def _fill(layout: Layout, port: int, monitor: str, fault: str | None) -> None:
-    for folder in (layout.database.parent, layout.backups, layout.ci, layout.run):
-        folder.mkdir()
-    layout.state.mkdir(mode=0o700)
-    layout.write_marker(port)
-    password = secrets.token_urlsafe(12)
-    write_atomically(layout.password, password + "\n", 0o600)
-    _copy_programs(layout)
-    make_repositories(layout)
-    _make_database(layout, password)
-    write_ci(layout)
-    arrange(layout, fault, layout.version())
-    from debvisor_tui.sandbox.config_file import write_config
-
-    write_config(layout, port, monitor)
-
-
-def _copy_programs(layout: Layout) -> None:
-    source = (TEMPLATE / "panelctl.py").read_text(encoding="utf-8")
-    write_atomically(layout.panelctl, f"#!{sys.executable}\n{source}", 0o755)
-    shutil.copyfile(TEMPLATE / "traffic.py", layout.dir / "traffic.py")
-
-
-def _make_database(layout: Layout, password: str) -> None:
-    from debvisor_tui.sandbox.seed import seed
-
-    ini = str(layout.checkout / "alembic.ini")
-    call(
-        (sys.executable, "-m", "alembic", "-c", ini, "upgrade", "head"),
-        cwd=layout.checkout,
-        env={"DATABASE_URL": layout.database_url, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    seed(layout.database, password)

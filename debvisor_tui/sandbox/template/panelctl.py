@@ -125,6 +125,7 @@ def start(service: Service) -> None:
         if service.log_file.stat().st_size > MAX_LOG:
             service.log_file.replace(service.log_file.with_suffix(".log.1"))
     version = (HERE / "checkout" / "VERSION").read_text(encoding="utf-8").strip()
+    begin = service.log_file.stat().st_size if service.log_file.exists() else 0
     ready, notify = os.pipe()
     with open(ready, "rb", buffering=0), service.log_file.open("ab") as log:
         try:
@@ -143,7 +144,7 @@ def start(service: Service) -> None:
         _write_pid(service, f"{child.pid}\n{start_time(child.pid)}\n{version}\n")
         heard = select.select([ready], [], [], START_TIMEOUT)[0]
         if heard and not os.read(ready, 16):  # its end of the pipe is closed: it is gone, or about to be
-            _report_end(service, child, version)
+            _report_end(service, child, version, begin)
     print(f"started {service.name} pid {child.pid} ({version})" + ("" if heard else ", which is not ready yet"))
 
 
@@ -153,18 +154,19 @@ def _write_pid(service: Service, text: str) -> None:
     partial.replace(service.pid_file)
 
 
-def _report_end(service: Service, child: "subprocess.Popen[bytes]", version: str) -> None:
+def _report_end(service: Service, child: "subprocess.Popen[bytes]", version: str, begin: int) -> None:
+    """Raise Failed with what it wrote to its log, which it began at byte `begin`."""
     try:
         code = child.wait(TERM_GRACE)
     except subprocess.TimeoutExpired:
         child.kill()
         code = child.wait(KILL_GRACE)
     service.pid_file.unlink(missing_ok=True)
-    lines = service.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
-    last = "\n".join(f"  {line}" for line in lines)
-    raise Failed(
-        f"{service.name} ({version}) ended with {code} right after its start; the last lines of its log:\n{last}"
-    )
+    with service.log_file.open("rb") as log:
+        log.seek(begin)
+        written = log.read(MAX_LOG).decode("utf-8", "replace").splitlines()
+    last = "\n".join(f"  {line}" for line in written[-LAST_LINES:])
+    raise Failed(f"{service.name} ({version}) ended with {code} right after its start; its log says:\n{last}")
 
 
 def status(service: Service) -> None:

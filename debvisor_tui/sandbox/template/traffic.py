@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 HERE = Path(__file__).resolve().parent
 PEOPLE = 6
 PACE = 0.35  # seconds between two requests of one person: 17 a second in all
-ROUND = ("/dashboard", "/api/nodes", "/dashboard", "/api/nodes", "/login") + ("/dashboard", "/api/nodes") * 3
+ROUND = ("/login",) + ("/dashboard", "/api/nodes") * 11
 TIMEOUT = 10.0  # seconds an answer may take
 RETRY = 0.15  # seconds until the panel is tried again
 WATCH = 1.0  # seconds between two looks at whether there is still something to do
@@ -37,10 +37,10 @@ class Person:
         self._connection: http.client.HTTPConnection | None = None
         self._cookie = ""
 
-    def live(self, phase: float) -> None:
-        """Until the end: the round of requests, paced, beginning after `phase` seconds."""
-        due = time.monotonic() + phase
-        turn = 0
+    def live(self, number: int) -> None:
+        """Until the end: the round of requests, paced; each person (`number` of PEOPLE) is elsewhere in it."""
+        due = time.monotonic() + number * PACE / PEOPLE
+        turn = number * len(ROUND) // PEOPLE
         while not ended.wait(max(0.0, due - time.monotonic())):
             due = max(due + PACE, time.monotonic())
             if paused.is_set():
@@ -119,8 +119,7 @@ def main(port: int) -> int:
         signal.signal(number, lambda *_: ended.set())
     password = (HERE / "smoke-password").read_text(encoding="utf-8").strip()
     people = [
-        threading.Thread(target=Person(port, password).live, args=(i * PACE / PEOPLE,), daemon=True)
-        for i in range(PEOPLE)
+        threading.Thread(target=Person(port, password).live, args=(number,), daemon=True) for number in range(PEOPLE)
     ]
     for person in people:
         person.start()

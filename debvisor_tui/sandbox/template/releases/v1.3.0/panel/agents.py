@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 
-SECONDS = (0.09, 0.13, 0.16, 0.19, 0.23, 0.27, 0.31, 0.35, 0.39, 0.43, 0.48, 0.54)
+SECONDS = (0.09, 0.13, 0.16, 0.19, 0.23, 0.27, 0.55, 0.31, 0.36, 0.42, 0.48, 0.54)
 SILENT = 6  # the index of the node whose agent does not answer
 
 _turn = itertools.count()
