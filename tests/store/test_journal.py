@@ -1,0 +1,219 @@
+"""The journal on a real file: what is written is read back, survives kill -9, and its schema is its own."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.errors import JournalError
+from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.gates import Gate, GateKind
+from debvisor_tui.model.playbook import Phase, RunKind
+from debvisor_tui.model.states import IllegalTransition, RunState, StepState
+from debvisor_tui.model.views import PlannedStep
+from debvisor_tui.store import engine
+from debvisor_tui.store.history import History
+from debvisor_tui.store.journal import Journal, NewRun
+from debvisor_tui.store.tables import metadata
+
+STEPS = [
+    PlannedStep("backup", "Backup", Phase.PRE_DEPLOY, "why", ("cp a b",)),
+    PlannedStep("pull", "Pull", Phase.DEPLOY, "why", ()),
+]
+
+
+def new_run(journal: Journal, of_run: int | None = None) -> int:
+    kind = RunKind.RELEASE if of_run is None else RunKind.ROLLBACK
+    return journal.create_run(
+        NewRun(kind, "test", "v1", "1" * 40, "v2", "2" * 40, "anna (here)", STEPS, of_run=of_run)
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def test_a_run_is_read_back_as_it_was_written(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    attempt, number = journal.start_attempt(run, "backup")
+    journal.add_lines(attempt, [(1.0, "out", "first"), (2.0, "err", "second")])
+    journal.add_evidence(run, attempt, "backup", "backup", "48 MB", {"bytes": 48})
+    change = journal.intend_change(run, attempt, "backup", ChangeKind.BACKUP, "panel.db", {})
+    journal.settle_change(change, ChangeState.DONE, {"tag": "pre"})
+    journal.end_attempt(attempt, StepState.SUCCEEDED, 1.5)
+    gate = Gate(GateKind.READY, "pull", "Pull is next.")
+    journal.set_run_state(run, RunState.WAITING, gate=gate)
+    journal.decide(run, "pull", "anna (here)", "run")
+    history = History(path)
+    view = history.run(run)
+    assert view is not None
+    assert (view.run.state, view.run.step, view.gate) == (RunState.WAITING, "pull", gate)
+    step = view.step("backup")
+    assert (step.state, number) == (StepState.SUCCEEDED, 1)
+    assert step.attempt is not None
+    assert (step.attempt.seconds, step.attempt.lines) == (1.5, 2)
+    lines = history.lines(attempt, step.attempt.first_line, step.attempt.last_line)
+    assert [(line.stream, line.text) for line in lines] == [("out", "first"), ("err", "second")]
+    assert view.changes[0].after == {"tag": "pre"}
+    assert view.found("backup", "backup")[0].value == {"bytes": 48}
+    assert view.decisions[0].who == "anna (here)"
+    kinds = [event.kind for event in history.events(run)]
+    assert kinds[0] == EventKind.RUN_CREATED
+    assert kinds.count(EventKind.CHANGE) == 2
+    assert view.seq == history.events(run)[-1].seq
+    journal.close()
+    history.close()
+
+
+def test_an_illegal_move_changes_nothing(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    with pytest.raises(IllegalTransition):
+        journal.set_run_state(run, RunState.ROLLED_BACK)
+    assert journal.take_events()[-1].kind == EventKind.RUN_CREATED
+    history = History(path)
+    summary = history.summary(run)
+    assert summary is not None
+    assert summary.state is RunState.PLANNED
+    journal.close()
+    history.close()
+
+
+def test_a_retry_is_a_new_attempt_and_keeps_the_old_one(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    for state in (StepState.FAILED, StepState.SUCCEEDED):
+        attempt, _ = journal.start_attempt(run, "backup")
+        journal.end_attempt(attempt, state, 1.0, "disk full" if state is StepState.FAILED else "")
+    history = History(path)
+    view = history.run(run)
+    assert view is not None
+    attempts = view.step("backup").attempts
+    assert [(a.number, a.state, a.error) for a in attempts] == [
+        (1, StepState.FAILED, "disk full"),
+        (2, StepState.SUCCEEDED, ""),
+    ]
+    journal.close()
+    history.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from debvisor_tui.store.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+n = 0
+while True:
+    print(journal.add_lines(1, [(0.0, "out", str(n + i)) for i in range(10)]), flush=True)
+    n += 10
+"""
+
+
+def test_what_was_committed_survives_kill_9(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    attempt, _ = journal.start_attempt(run, "backup")
+    journal.close()
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        confirmed = 0
+        while confirmed < 500:
+            confirmed = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        for line in writer.stdout:
+            confirmed = int(line)
+    history = History(path)
+    first, last = history.line_range(attempt)
+    assert last >= confirmed
+    texts = [line.text for line in history.lines(attempt, first, last)]
+    assert texts == [str(n) for n in range(len(texts))]
+    history.close()
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(path: Path) -> None:
+    Journal(path).close()
+    made = create_engine(f"sqlite:///{path}")
+    inspector = inspect(made)
+    for table in metadata.sorted_tables:
+        columns = {c["name"] for c in inspector.get_columns(table.name)}
+        assert columns == {c.name for c in table.columns}, table.name
+        indexes = {i["name"] for i in inspector.get_indexes(table.name) if not i.get("unique")}
+        assert indexes == {i.name for i in table.indexes}, table.name
+    made.dispose()
+    scripts = Path(engine.__file__).parent / "migrations" / "versions"
+    assert [s.name[:4] for s in sorted(scripts.glob("0*.py"))] == list(engine.REVISIONS)
+    assert engine.REVISIONS[-1] == engine.HEAD
+
+
+def test_a_newer_journal_is_refused_and_not_touched(path: Path) -> None:
+    Journal(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    connection.close()
+    with pytest.raises(JournalError, match="newer debvisor-tui"):
+        History(path)
+
+
+@pytest.mark.parametrize("content", [b"this is no database at all, but it is long enough" * 40])
+def test_a_file_that_is_no_journal_is_refused_and_not_touched(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal(path)
+    assert path.read_bytes() == content
+
+
+def test_search_finds_words_in_indexed_and_fresh_lines_and_takes_no_syntax(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    attempt, _ = journal.start_attempt(run, "backup")
+    journal.add_lines(attempt, [(1.0, "out", "dumping table vm"), (2.0, "out", "100% done_now")])
+    while journal.index_lines():
+        pass
+    journal.add_lines(attempt, [(3.0, "out", "dumping table node")])
+    history = History(path)
+    found = [hit.line.text for hit in history.search("dumping table")]
+    assert found == ["dumping table node", "dumping table vm"]
+    assert [hit.run for hit in history.search("vm")] == [run]
+    assert history.search('"') == []
+    assert history.search("NOT OR *") == []
+    assert history.find(attempt, "0% done_", 1) == 2
+    assert history.find(attempt, "0_ done", 1) is None
+    journal.close()
+    history.close()
+
+
+def test_prune_keeps_what_a_rollback_needs(path: Path) -> None:
+    journal = Journal(path)
+
+    def ended(*, changes: bool) -> int:
+        run = new_run(journal)
+        journal.set_run_state(run, RunState.RUNNING)
+        attempt, _ = journal.start_attempt(run, "pull")
+        journal.add_lines(attempt, [(1.0, "out", f"line of {run}")])
+        if changes:
+            journal.intend_change(run, attempt, "pull", ChangeKind.CODE, "checkout", {"commit": "1"})
+        journal.end_attempt(attempt, StepState.SUCCEEDED, 1.0)
+        journal.set_run_state(run, RunState.ABORTED)
+        return run
+
+    old, release, *rest = ended(changes=True), ended(changes=True), ended(changes=False), ended(changes=False)
+    while journal.index_lines():
+        pass
+    assert journal.prune(1) == [old]
+    history = History(path)
+    assert [run.id for run in history.runs()] == [rest[1], rest[0], release]
+    assert [hit.run for hit in history.search("line")] == [rest[1], rest[0], release]
+    journal.close()
+    history.close()
