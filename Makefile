@@ -29,7 +29,7 @@ test: lint
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy debvisor_tui tests
+	scripts/types.sh
 	$(VENV)/bin/lint-imports
 
 snapshots: $(VENV)/.dev
