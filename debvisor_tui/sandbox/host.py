@@ -90,7 +90,7 @@ class Sandbox:
         self._panelctl("start", "traffic")
 
     def stop(self) -> None:
-        """End the panel and its traffic, and only these: TERM, then KILL. Where the folder is gone, they end alone."""
+        """End the panel and its traffic, and only these: TERM, then KILL. Without their folder they end alone."""
         if self.dir.exists():
             self._panelctl("stop", "traffic", "panel")
 
