@@ -41,7 +41,7 @@ def test_five_mistakes_are_all_told_with_their_places(tmp_path: Path) -> None:
         .replace('# duration = "15m"', "duration = 15")
         .replace('ready = "http://', 'ready = "ftp://')
         .replace('dashboard_contains = "Nodes"\n', "")
-        .replace('kind = "process"', 'kind = "systemd"')
+        .replace('kind = "process"', 'kind = "systemd"\nunit = "debvisor"')
     )
     told = refusal(text, tmp_path)
     assert told == {
