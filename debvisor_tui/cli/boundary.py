@@ -4,14 +4,18 @@ import os
 import sys
 import tempfile
 import traceback
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
-import click
 import typer
 
 from debvisor_tui.model.errors import DebvisorError
 
 INTERRUPTED = 130
+
+#: What a wrong command line raises. Newer versions of typer carry a click of their own, so it is found through typer.
+COMMAND_LINE_ERRORS: Final[tuple[Any, ...]] = tuple(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
 
 
 def run_app(app: typer.Typer, name: str) -> NoReturn:
@@ -26,9 +30,9 @@ def run_app(app: typer.Typer, name: str) -> NoReturn:
         if error.hint:
             say(error.hint)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(INTERRUPTED)
-    except click.ClickException as error:
+    except COMMAND_LINE_ERRORS as error:
         error.show(file=sys.stderr)
         sys.exit(error.exit_code if error.exit_code else 2)
     except KeyboardInterrupt:
