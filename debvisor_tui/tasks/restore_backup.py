@@ -63,8 +63,8 @@ def find_backup(settings: Settings, tag: str, facts: Any = None) -> Backup:
     return found
 
 
-async def restore_backup(ctx: StepContext, backup: Backup) -> str:
-    """Prove `backup`, keep the present database as another backup, then put `backup` in its place."""
+async def verify_backup(ctx: StepContext, backup: Backup) -> Contents:
+    """Read `backup` back whole; what is in it. WorkFailed if it is not what was written."""
     database = open_target(ctx.settings)
     reading = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "checking the backup"))
 
@@ -72,7 +72,13 @@ async def restore_backup(ctx: StepContext, backup: Backup) -> str:
         prove_whole(backup, reading, stop)
         return database.check(backup.path, stop)
 
-    held = await in_thread(prove)
+    return await in_thread(prove)
+
+
+async def restore_backup(ctx: StepContext, backup: Backup) -> str:
+    """Prove `backup`, keep the present database as another backup, then put `backup` in its place."""
+    database = open_target(ctx.settings)
+    held = await verify_backup(ctx, backup)
     before = await _keep_present(ctx, database)
     writing = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "restoring"))
     ctx.log(f"restoring {backup.path} into {database.name}")

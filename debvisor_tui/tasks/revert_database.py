@@ -27,7 +27,16 @@ class RevertDatabaseTask:
         if current == wanted:
             await _evidence(ctx, Moved(current, current, ()))
             return f"nothing to undo: the database is at {current or 'base'} already"
-        moved = await move_down(ctx, current, wanted or "base")
+        try:
+            moved = await move_down(ctx, current, wanted or "base")
+        except AlembicFailed as error:
+            if error.kind not in {"unknown-revision", "unknown-target"}:
+                raise
+            raise WorkFailed(
+                f"{error.what}: the code went back too early",
+                f"Put {ctx.job.from_version or 'the newer release'} in place again: only its code knows the way "
+                "down. Then retry. Or restore the backup.",
+            ) from error
         if moved.after != wanted:
             raise WorkFailed(
                 f"The database is at {moved.after or 'base'} now, not at {wanted or 'base'}",
@@ -59,16 +68,10 @@ async def move_down(ctx: StepContext, current: str | None, target: str) -> Moved
     async with ctx.change(ChangeKind.DATABASE, f"database {name}", {"revision": current, "pending": []}) as change:
         try:
             moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone))
-        except BaseException as error:
+        except BaseException:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:
                 await _evidence(ctx, Moved(current, change.after["revision"], tuple(undone)))
-            if isinstance(error, AlembicFailed) and error.kind in {"unknown-revision", "unknown-target"}:
-                raise WorkFailed(
-                    f"{error.what}: the code went back too early",
-                    f"Put {ctx.job.from_version or 'the newer release'} in place again: only its code knows the way "
-                    "down. Then retry. Or restore the backup.",
-                ) from error
             raise
         change.after["revision"] = moved.after
     await _evidence(ctx, moved)

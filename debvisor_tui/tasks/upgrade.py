@@ -9,7 +9,16 @@ from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.platforms.git import Git
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.database import Moved, Pending, current_revision, open_target, pending, standing, upgrade
+from debvisor_tui.tasks.database import (
+    AlembicFailed,
+    Moved,
+    Pending,
+    current_revision,
+    open_target,
+    pending,
+    standing,
+    upgrade,
+)
 from debvisor_tui.tasks.words import cli, counted
 
 
@@ -60,11 +69,13 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
     ) as change:
         try:
             moved = await upgrade(ctx.settings, ctx.execute, str(planned.head), reporter(ctx, "applied", applied))
-        except BaseException:
+        except BaseException as error:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:
                 reached = change.after["revision"]
                 await _evidence(ctx, Moved(before, reached, _up_to(applied, reached)))
+                if isinstance(error, AlembicFailed):
+                    error.hint = f"The database stands at {reached or 'no revision'}. {error.hint}".rstrip()
             raise
         change.after["revision"] = moved.after
     await _evidence(ctx, moved)

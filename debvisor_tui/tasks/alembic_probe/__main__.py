@@ -134,6 +134,9 @@ class Probe:
                 hint += " What it did before the failing statement stands: it ran without a transaction around it."
             return Failure("migration-failed", what, hint, revision=revision)
         if type(error).__name__ == "CommandError":
+            if "elative revision" in said:
+                what = "There are not that many revisions below the one that the database stands at"
+                return Failure("too-far", what, "See them: debvisor-cli db history")
             return Failure("alembic", f"alembic refuses: {error}", "")
         if "unable to open database file" in low or "readonly database" in low:
             return Failure("no-access", f"{self.path}: {said}", "Who owns the file and its folder?")
@@ -218,7 +221,7 @@ class Probe:
             there = None
         if there is None:
             what = f"The code in place does not have revision {target}"
-            hint = "Going down needs the code that knows the way. Is the right release in place?"
+            hint = "See which it has: debvisor-cli db history. Is the right release in place?"
             raise Failure("unknown-target", what, hint)
 
     def event(self, row: Json) -> None:

@@ -1,0 +1,121 @@
+"""`debvisor-cli db check|upgrade|downgrade|current|history`: the migrations of the code that is in place."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from debvisor_tui.cli.boundary import say
+from debvisor_tui.cli.documents import print_json
+from debvisor_tui.cli.playbook_work import JsonOption, settings_of, work
+
+app = typer.Typer(
+    name="db",
+    help="Look at the database's migrations, and move it up or down.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def check(context: typer.Context, as_json: JsonOption = False) -> None:
+    """What an upgrade with the code in place would do; destructive operations are marked. Nothing is changed."""
+    from debvisor_tui.tasks.database import pending
+    from debvisor_tui.tasks.losses import count_losses
+    from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, warn
+
+    settings = settings_of(context)
+    found = work(settings, "db-check", lambda ctx: pending(settings, ctx.execute))
+    drops = drops_on_the_way_up(found.migrations)
+    losses = work(settings, "db-check", lambda ctx: count_losses(settings, drops))
+    danger = warn(found.migrations, losses)
+    if as_json:
+        print_json(
+            {
+                **found.to_json(),
+                "destructive": [m.revision for m in found.migrations if m.destructive],
+                "irreversible": [m.revision for m in found.migrations if m.irreversible],
+                "losses": losses,
+            }
+        )
+        return
+    print(summary(found))
+    for migration in found.migrations:
+        print("\n".join(describe(migration)))
+    if danger is not None:
+        print(f"\nDANGER\n{danger.danger}")
+
+
+@app.command()
+def upgrade(context: typer.Context) -> None:
+    """Apply every pending migration of the code in place."""
+    from debvisor_tui.tasks.database import pending
+    from debvisor_tui.tasks.losses import count_losses
+    from debvisor_tui.tasks.migration_check import drops_on_the_way_up, warn
+    from debvisor_tui.tasks.standalone import StandaloneContext
+    from debvisor_tui.tasks.upgrade import upgrade_to_head
+
+    settings = settings_of(context)
+
+    async def do(ctx: StandaloneContext) -> str:
+        found = await pending(settings, ctx.execute)
+        losses = await count_losses(settings, drops_on_the_way_up(found.migrations))
+        if danger := warn(found.migrations, losses):
+            say(f"DANGER\n{danger.danger}")
+        return await upgrade_to_head(ctx, found)
+
+    print(work(settings, "upgrade", do))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # "-1" is a place to go to, not an option
+def downgrade(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="-N|REVISION|base", help="How far: -1, a revision, or base.")],
+) -> None:
+    """Go down with the code in place, which must still know the way."""
+    from debvisor_tui.model.errors import UsageError
+    from debvisor_tui.model.text import one_line
+    from debvisor_tui.tasks.database import current_revision
+    from debvisor_tui.tasks.revert_database import move_down
+    from debvisor_tui.tasks.standalone import StandaloneContext
+    from debvisor_tui.tasks.words import counted
+
+    if not re.fullmatch(r"-[1-9]\d{0,3}|[A-Za-z0-9_]{1,64}", target):
+        raise UsageError(f"{one_line(target, 80)!r} is no place to go down to", "Expected -1, a revision, or base.")
+    settings = settings_of(context)
+
+    async def do(ctx: StandaloneContext) -> str:
+        current = await current_revision(settings, ctx.execute)
+        moved = await move_down(ctx, current, target)
+        if moved.before == moved.after:
+            return f"nothing to undo: the database is at {moved.after or 'base'}"
+        return f"down {counted(len(moved.applied), 'revision')}, {moved.before or 'base'} → {moved.after or 'base'}"
+
+    print(work(settings, "revert-database", do))
+
+
+@app.command()
+def current(context: typer.Context) -> None:
+    """The revision that the database stands at; "base" before the first."""
+    from debvisor_tui.tasks.database import current_revision
+
+    settings = settings_of(context)
+    print(work(settings, "db-current", lambda ctx: current_revision(settings, ctx.execute)) or "base")
+
+
+@app.command("history")
+def history_(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Every revision that the code in place knows, oldest first; where the database stands is marked."""
+    from dataclasses import asdict
+
+    from debvisor_tui.tasks.database import history
+
+    settings = settings_of(context)
+    revisions = work(settings, "db-history", lambda ctx: history(settings, ctx.execute))
+    if as_json:
+        print_json([asdict(revision) for revision in revisions])
+        return
+    for r in revisions:
+        marks = [mark for mark, there in (("current", r.current), ("head", r.head)) if there]
+        print(f"{r.revision}  {r.message}" + (f"  ({', '.join(marks)})" if marks else ""))

@@ -1,0 +1,112 @@
+"""How `debvisor-cli` does its work: the log on stderr, questions on the terminal, results to the caller."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from debvisor_tui.cli.boundary import say
+from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.target import Choice
+
+if TYPE_CHECKING:
+    from debvisor_tui.config.settings import Settings
+    from debvisor_tui.model.gates import Gate
+    from debvisor_tui.tasks.base import Reply
+    from debvisor_tui.tasks.standalone import StandaloneContext
+
+T = TypeVar("T")
+
+EVERY = 0.2  # seconds between two drawings of the progress
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+TagOption = Annotated[str, typer.Option("--tag", help='The name of the backup, such as "pre-deploy-v1.1.0".')]
+
+
+def settings_of(context: typer.Context) -> "Settings":
+    choice = context.obj
+    return (choice if isinstance(choice, Choice) else Choice()).settings()
+
+
+def work(settings: "Settings", step: str, do: Callable[["StandaloneContext"], Awaitable[T]]) -> T:
+    """Run `do` in a step's context that logs to stderr; Ctrl-C cancels it, and what it started."""
+    from debvisor_tui.model.playbook import RunKind
+    from debvisor_tui.tasks.base import Job
+    from debvisor_tui.tasks.standalone import StandaloneContext
+
+    nothing = ""  # no release is going on: no versions, no commits
+    job = Job(RunKind.RELEASE, nothing, nothing, nothing, nothing, whoami())
+    terminal = _Terminal()
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
+    context = StandaloneContext(settings, job, step, say=terminal.line, ask=ask, progress=terminal.progress)
+
+    async def run() -> T:
+        return await do(context)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        terminal.clear()
+
+
+class _Terminal:
+    """The log, a line at a time, and on a terminal one line of progress that is drawn over."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._dim = self._live and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._drawn_at = 0.0
+        self._drawn = False
+
+    def line(self, text: str, stream: str) -> None:
+        self.clear()
+        say(f"\x1b[2m{text}\x1b[0m" if self._dim and stream == "cmd" else text)
+
+    def progress(self, done: float, total: float | None, unit: str, note: str) -> None:
+        now = time.monotonic()
+        if not self._live or now - self._drawn_at < EVERY:
+            return
+        self._drawn_at, self._drawn = now, True
+        share = f"{done / total:4.0%} " if total else ""
+        sys.stderr.write(f"\r\x1b[K{share}{note or unit}"[:200])
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._drawn = False
+
+
+async def _ask(gate: "Gate") -> "Reply":
+    from debvisor_tui.model.gates import Answer, GateKind
+    from debvisor_tui.tasks.base import Reply
+
+    for text in (gate.detail, gate.danger, gate.question):
+        if text:
+            say(text)
+    agreed = await typed("Type yes to agree: ") == "yes"
+    good = Answer.ATTEST if gate.kind is GateKind.ATTEST else Answer.ACKNOWLEDGE
+    return Reply(good if agreed else Answer.DECLINE, whoami(), time.time())
+
+
+async def typed(prompt: str) -> str:
+    """A line from the terminal, awaited so that Ctrl-C ends it at once."""
+    say_no_newline(prompt)
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        await ready.wait()
+        return sys.stdin.readline().strip()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+
+
+def say_no_newline(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
