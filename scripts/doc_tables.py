@@ -113,7 +113,8 @@ def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def _command(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
-    usage = " ".join([name, *(f"[{a.human_readable_name}]" for a in arguments)])
+    words = [(a.metavar or a.name.upper(), a.required) for a in arguments]
+    usage = " ".join([name, *(word if needed else f"[{word}]" for word, needed in words)])
     help_ = (command.help or "").strip().partition("\n\n")[0]
     lines = [f"### `{usage}`", "", " ".join(help_.split())]
     rows = [
