@@ -1,0 +1,166 @@
+"""Monitor: the error rate and latency of the new release for a quarter of an hour, and a verdict with its numbers."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from debvisor_tui.config.settings import Monitor, Settings
+from debvisor_tui.model.durations import format_duration
+from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.text import one_line
+from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
+from debvisor_tui.platforms.failures import shown
+from debvisor_tui.platforms.http import Http
+from debvisor_tui.tasks.attest import attest
+from debvisor_tui.tasks.base import Job, Nudge, StepContext
+from debvisor_tui.tasks.metrics import Scrape, Unreadable, between
+from debvisor_tui.tasks.scrape import scrape
+
+MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most
+
+
+def thresholds(monitor: Monitor) -> Thresholds:
+    return Thresholds(
+        max_error_rate=monitor.max_error_rate,
+        max_p95=monitor.max_p95_ms,
+        breaches=monitor.breaches,
+        min_requests=monitor.min_requests,
+    )
+
+
+class MonitorTask:
+    accepts: frozenset[str] = frozenset({"extend", "pass"})
+
+    def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        m = settings.monitor
+        often = f"every {format_duration(m.interval)} for {format_duration(m.duration)}"
+        return (f"{shown(('curl', '-s', m.metrics))}   # {often}",)
+
+    async def run(self, ctx: StepContext) -> str:
+        monitor = ctx.settings.monitor
+        async with Http(min(10.0, max(3.0, monitor.interval))) as http:
+            watch = Watch(ctx, http)
+            verdict = await watch.to_the_end()
+        await ctx.evidence("verdict", f"{verdict.outcome}: {verdict.reason}", verdict.to_json())
+        numbers = _numbers(verdict)
+        if verdict.outcome is Outcome.FAIL:
+            raise WorkFailed(
+                f"The release fails its watch: {verdict.reason} ({numbers})",
+                "Roll back (R) while the way back is short; or look into it, and retry to watch anew.",
+            )
+        if verdict.outcome is Outcome.INCONCLUSIVE:
+            who = await attest(
+                ctx,
+                "The numbers decide nothing: do you vouch for the release?",
+                detail=f"{verdict.reason}.\n{numbers}",
+            )
+            return f"inconclusive ({verdict.reason}); {who} vouched for it"
+        return f"{verdict.reason} ({numbers})"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        return Finding(Found.NOT_DONE, "watching changes nothing; it has to be watched anew")
+
+
+class Watch:
+    """The watch under way: samples in order on the monotonic clock, and the operator's nudges in between."""
+
+    def __init__(self, ctx: StepContext, http: Http) -> None:
+        self._ctx = ctx
+        self._http = http
+        self._monitor = ctx.settings.monitor
+        self._limits = thresholds(self._monitor)
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._clock()
+        self._duration = self._monitor.duration
+        self._samples: list[Sample] = []
+        self._last: Scrape | None = None  # the last scrape that could be read
+        self._said = ""
+
+    async def to_the_end(self) -> Verdict:
+        """Watch until the time is over, a person passes it early, or it fails for good."""
+        await self._look()
+        ticks = 0
+        while self._elapsed() < self._duration or not self._ctx.inbox.empty():
+            ticks = max(ticks + 1, int(self._elapsed() // self._monitor.interval))  # a slow scrape skips its next
+            if (verdict := await self._wait_until(ticks * self._monitor.interval)) is not None:
+                return verdict
+            sample = await self._look()
+            if sample is None:
+                continue
+            verdict = judge(self._samples, self._limits)
+            # The rate over the whole watch is judged at its end: one early error among thirty requests is no trend.
+            if verdict.outcome is Outcome.FAIL and verdict.breaches >= self._limits.breaches:
+                return verdict
+        return judge(self._samples, self._limits)
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._begun
+
+    async def _look(self) -> Sample | None:
+        """Scrape once and journal the sample; None for the first scrape, with which there is nothing to compare."""
+        at = time.time()
+        try:
+            new = await scrape(self._http, self._monitor.metrics)
+        except Unreadable as error:
+            sample = Sample(at=at, elapsed=self._elapsed(), problem=error.what)
+        else:
+            old, self._last = self._last, new
+            if old is None:
+                return None
+            sample = between(old, new, at=at, elapsed=self._elapsed())
+        self._samples.append(sample)
+        await self._ctx.sample(sample)
+        self._say(sample)
+        return sample
+
+    def _say(self, sample: Sample) -> None:
+        """In the log only what is out of the ordinary, and its end."""
+        broken = breach(sample, self._limits)
+        said = sample.problem or broken
+        if broken or said != self._said:
+            at = format_duration(sample.elapsed)
+            self._ctx.log(
+                f"{'no data' if sample.problem else 'over a limit'} after {at}: {said}" if said else "fine again"
+            )
+        self._said = said
+
+    async def _wait_until(self, elapsed: float) -> Verdict | None:
+        """Wait until `elapsed` seconds of the watch, at the most to its end; a verdict if somebody ends it early."""
+        while (left := min(elapsed, self._duration) - self._elapsed()) > 0 or not self._ctx.inbox.empty():
+            self._ctx.progress(min(self._elapsed(), self._duration), self._duration, "seconds")
+            try:
+                async with asyncio.timeout(min(max(left, 0.1), 1.0)):
+                    nudge = await self._ctx.inbox.get()
+            except TimeoutError:
+                continue
+            if (verdict := self._heed(nudge)) is not None:
+                return verdict
+        return None
+
+    def _heed(self, nudge: Nudge) -> Verdict | None:
+        if nudge.name == "extend":
+            seconds = nudge.args.get("seconds", 300.0)
+            if isinstance(seconds, int | float) and 0 < seconds <= MAX_EXTENSION:
+                self._duration += seconds
+                self._ctx.log(f"{nudge.who} watches {format_duration(seconds)} longer")
+            return None
+        if nudge.name != "pass":
+            return None
+        verdict = judge(self._samples, self._limits)
+        if verdict.outcome is Outcome.FAIL:
+            self._ctx.log(f"{nudge.who} wants to pass it early, but the numbers fail it: {verdict.reason}")
+            return None
+        reason = one_line(str(nudge.args.get("reason", ""))) or "no reason given"
+        said = f"passed early by {nudge.who}: {reason}"
+        self._ctx.log(f"{said}; the numbers so far: {verdict.reason}")
+        return replace(verdict, outcome=Outcome.PASS, reason=said)
+
+
+def _numbers(verdict: Verdict) -> str:
+    told = [f"{verdict.requests:.0f} requests"]
+    if verdict.error_rate is not None:
+        told.append(f"{verdict.error_rate:.2%} errors")
+    if verdict.worst_p95 is not None:
+        told.append(f"worst p95 {verdict.worst_p95:.0f} ms")
+    return ", ".join(told)

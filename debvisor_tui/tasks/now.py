@@ -1,0 +1,49 @@
+"""What runs now: the version in place, the database's revision, whether the service answers; asked all at once."""
+
+import asyncio
+
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.views import Now, Probe
+from debvisor_tui.platforms.execute import run_quietly
+from debvisor_tui.tasks.checkout import git_of, in_place
+from debvisor_tui.tasks.health import PROBES, probe
+
+LIMIT = 10.0  # seconds for each question but the probes, which have 3
+
+
+async def what_runs_now(settings: Settings) -> Now:
+    """Never raises for a broken target: what cannot be told is among the problems."""
+    (version, commit, place_problem), (revision, revision_problem), probes = await asyncio.gather(
+        _place(settings), _revision(settings), _probes(settings)
+    )
+    problems = tuple(problem for problem in (place_problem, revision_problem) if problem)
+    return Now(version, commit, revision, probes, problems)
+
+
+async def _place(settings: Settings) -> tuple[str, str, str]:
+    try:
+        async with asyncio.timeout(LIMIT):
+            place = await in_place(git_of(settings, run_quietly), settings)
+    except DebvisorError as error:
+        return "", "", error.what
+    except TimeoutError:
+        return "", "", f"the checkout gave no answer within {LIMIT:.0f} s"
+    return place.version, place.commit, ""
+
+
+async def _revision(settings: Settings) -> tuple[str, str]:
+    from debvisor_tui.tasks.database import current_revision
+
+    try:
+        async with asyncio.timeout(LIMIT):
+            revision = await current_revision(settings)
+    except DebvisorError as error:
+        return "", error.what
+    except TimeoutError:
+        return "", f"the database gave no answer within {LIMIT:.0f} s"
+    return revision or "", "" if revision else "the database has no revision yet"
+
+
+async def _probes(settings: Settings) -> tuple[Probe, ...]:
+    return tuple(await asyncio.gather(*(probe(settings, name) for name in PROBES)))

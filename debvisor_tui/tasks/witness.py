@@ -1,0 +1,66 @@
+"""Records what a step changes when its work is done by somebody else: the way back must be known all the same."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.platforms.process import process_of
+from debvisor_tui.tasks.base import StepContext
+from debvisor_tui.tasks.checkout import git_of
+from debvisor_tui.tasks.pull import stands
+
+Look = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@contextlib.asynccontextmanager
+async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
+    """Around foreign work for `step`: a change is recorded with what stood before and what stands after.
+
+    WorkFailed if what stands before cannot be told: without it there is no way back.
+    """
+    settings = ctx.settings
+    match step:
+        case "pull" | "revert-release":
+            repo = git_of(settings, ctx.execute)
+
+            async def look() -> dict[str, Any]:
+                return dict(await stands(repo, settings))
+
+            kind, subject, before = ChangeKind.CODE, str(settings.source.checkout), await look()
+            if not before:
+                await repo.head()  # says why it cannot be read
+        case "restart":
+
+            async def look() -> dict[str, Any]:
+                now = process_of(settings.platform.pid_file)
+                return now.facts() if now else {}
+
+            kind, subject, before = ChangeKind.PROCESS, str(settings.platform.pid_file), await look()
+        case "upgrade":
+            from debvisor_tui.tasks.database import open_target, pending, standing
+
+            async def look() -> dict[str, Any]:
+                return dict(await standing(settings))
+
+            found = await pending(settings, ctx.execute)
+            kind, subject = ChangeKind.DATABASE, f"database {open_target(settings).name}"
+            before = {"revision": found.current, "pending": found.planned()}
+        case _:
+            yield
+            return
+    async with _recorded(ctx, kind, subject, before, look):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _recorded(
+    ctx: StepContext, kind: ChangeKind, subject: str, before: Mapping[str, Any], look: Look
+) -> AsyncIterator[None]:
+    async with ctx.change(kind, subject, before) as change:
+        try:
+            yield
+        finally:
+            with contextlib.suppress(WorkFailed):  # what cannot be told stays empty: it may have happened
+                change.after.update(await look())
