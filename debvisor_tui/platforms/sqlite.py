@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
 
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.platforms.database import Contents, Progress, Stopped
@@ -125,9 +125,10 @@ class SQLite:
 def database_path(url: str, cwd: Path) -> Path:
     """The absolute path in an SQLAlchemy URL of SQLite; UsageError for one in memory or one that is not plain."""
     hint = 'Expected "sqlite:////absolute/path/to/panel.db".'
-    parts = urlsplit(url)
-    path = unquote(parts.path.removeprefix("/"))
-    if parts.netloc or "uri" in parse_qs(parts.query) or path.startswith("file:"):
+    # As SQLAlchemy reads it: only a "?" ends the path. Its versions differ in whether "%20" is a space.
+    rest, _, query = url.partition("://")[2].partition("?")
+    path = rest.removeprefix("/")
+    if path == rest != "" or "uri" in parse_qs(query) or path.startswith("file:") or "%" in path:
         raise UsageError("database.url: this form of an SQLite URL is not supported", hint)
     if path in {"", ":memory:"}:
         raise UsageError("database.url: a database in memory cannot be shipped", hint)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +70,7 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
     database = open_target(settings)
     make_folder(folder)
     with alone(folder):
-        began, now = time.monotonic(), time.time()
+        began, now = time.monotonic(), datetime.now(UTC).timestamp()
         _check_room(database, folder, twice=settings.backup.verify == "restore")
         path = new_path(folder, tag, database.suffix, now)
         when = datetime.fromtimestamp(now).strftime("%H:%M:%S")
