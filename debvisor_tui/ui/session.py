@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.people import Person
 from debvisor_tui.runner.places import Places
 from debvisor_tui.ui.clock import Clock
 
 if TYPE_CHECKING:
+    from debvisor_tui.config.settings import Settings  # pydantic: 16 ms that the first screen does not need
     from debvisor_tui.runner.client import RunnerClient
     from debvisor_tui.store.history import History
 
@@ -25,7 +25,7 @@ class Session:
     Whoever wants to command the runner uses that one: the first client is the operator, a second only observes.
     """
 
-    settings: Settings
+    settings: "Settings"
     places: Places
     person: Person
     clock: Clock = field(default_factory=Clock)

@@ -1,10 +1,14 @@
 """The first line of every screen: the program, the target (red if it is production), the run, and its clock."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.reactive import reactive
 
-from debvisor_tui.config.settings import Settings
 from debvisor_tui.ui.paint import LineWidget, between, line
+
+if TYPE_CHECKING:
+    from debvisor_tui.config.settings import Settings
 
 
 def clock_text(seconds: float) -> str:
@@ -26,7 +30,7 @@ class HeaderBar(LineWidget):
     seconds: reactive[float | None] = reactive(None, repaint=False)
     """The run's age; its clock, at the right end, is drawn alone when it ticks."""
 
-    def __init__(self, settings: Settings, about: str = "", right: str = "") -> None:
+    def __init__(self, settings: "Settings", about: str = "", right: str = "") -> None:
         super().__init__(classes="-production" if settings.production else "")
         self._target = target_name(settings)
         self._production = settings.production
@@ -50,7 +54,7 @@ class HeaderBar(LineWidget):
         return between(left, Content(" · ".join(right)), self.size.width)
 
 
-def target_name(settings: Settings) -> str:
+def target_name(settings: "Settings") -> str:
     """ "PRODUCTION · process", with the target's own name where it says more."""
     name = settings.name
     if settings.production:
