@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
 from textual.reactive import reactive
@@ -19,10 +18,11 @@ from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.views import ReleasePlan, Version
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.screens.confirm import ConfirmScreen
+from debvisor_tui.ui.screens.dialogs import ConfirmDialog
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.page import Choices, Page
 from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
 
 
@@ -35,38 +35,33 @@ class PlanScreen(DebvisorScreen[None]):
     ]
     DEFAULT_CSS = """
     PlanScreen #plan-lead { height: auto; padding: 0 1; margin-bottom: 1; }
-    PlanScreen OptionList, PlanScreen OptionList:focus {
-        height: 1fr; border: none; padding: 0 1; background: $background;
-    }
-    PlanScreen #plan-page { height: 1fr; padding: 0 1; }
-    PlanScreen #plan-steps { height: auto; }
     PlanScreen .-hidden { display: none; }
     """
 
-    versions: reactive[tuple[Version, ...] | None] = reactive(None)
+    versions: reactive[tuple[Version, ...] | None] = reactive(None, init=False)
     """What is on offer; None while it is not known."""
-    chosen: reactive[str] = reactive("")
+    chosen: reactive[str] = reactive("", init=False)
     """The version whose plan is shown, or asked for; "" while the versions are."""
-    plan: reactive[ReleasePlan | None] = reactive(None)
+    plan: reactive[ReleasePlan | None] = reactive(None, init=False)
     """The chosen version's plan; None while it is not known."""
-    failure: reactive[DebvisorError | None] = reactive(None)
+    failure: reactive[DebvisorError | None] = reactive(None, init=False)
     """Why the last question has no answer."""
-    auto: reactive[bool] = reactive(False)
+    auto: reactive[bool] = reactive(False, init=False)
     """Whether the run is to pass its gates by itself."""
-    starting: reactive[bool] = reactive(False)
+    starting: reactive[bool] = reactive(False, init=False)
     """Whether the runner is being started just now."""
 
     header = query_one(HeaderBar)
     lead = query_one("#plan-lead", Static)
-    offers = query_one("#plan-versions", OptionList)
-    steps_page = query_one("#plan-page", VerticalScroll)
+    offers = query_one("#plan-versions", Choices)
+    steps_page = query_one("#plan-page", Page)
     steps = query_one("#plan-steps", Static)
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "new release")
         yield Static(id="plan-lead", markup=False)
-        yield OptionList(id="plan-versions", markup=False)
-        with VerticalScroll(id="plan-page", classes="-hidden"):
+        yield Choices(id="plan-versions", markup=False)
+        with Page(id="plan-page", classes="-hidden"):
             yield Static(id="plan-steps", markup=False)
         yield KeyBar()
 
@@ -107,7 +102,7 @@ class PlanScreen(DebvisorScreen[None]):
 
         session = self.session
         if session.settings.production and not await self.app.push_screen_wait(
-            ConfirmScreen(
+            ConfirmDialog(
                 f"PRODUCTION {session.settings.name}",
                 f"Release {plan.to_version} to {session.settings.name}? Now runs: {plan.from_version or 'unknown'}.",
                 agree="start the release",
@@ -128,12 +123,11 @@ class PlanScreen(DebvisorScreen[None]):
     # -- what is shown ------------------------------------------------------------------------------------------
 
     def watch_versions(self, versions: tuple[Version, ...] | None) -> None:
-        if not self.is_mounted:
-            return
         offers = self.offers
         offers.clear_options()
+        widest = max((len(version.name) for version in versions or ()), default=0)
         for version in versions or ():
-            prompt = Fluid(partial(version_line, version))
+            prompt = Fluid(partial(version_line, version, widest))
             offers.add_option(Option(prompt, id=version.name, disabled=not version.newer))
         newest = next((i for i, version in enumerate(versions or ()) if version.newer), None)
         offers.highlighted = newest
@@ -149,8 +143,6 @@ class PlanScreen(DebvisorScreen[None]):
         self._tell()
 
     def watch_plan(self, plan: ReleasePlan | None) -> None:
-        if not self.is_mounted:
-            return
         self.steps.update(Fluid(partial(plan_content, plan)) if plan else "")
         self.steps_page.scroll_home(animate=False)
         self._tell()
@@ -166,8 +158,6 @@ class PlanScreen(DebvisorScreen[None]):
 
     def _tell(self) -> None:
         """The lead: where we are, what can be done, or what went wrong."""
-        if not self.is_mounted:
-            return
         self.lead.update(self._lead())
         self.refresh_keys()
 
@@ -201,11 +191,9 @@ class PlanScreen(DebvisorScreen[None]):
         if self.plan.problems:
             return Content.assemble((f"✗ {self.chosen} cannot be released yet. ", "$danger"), "Nothing was touched.")
         gates = (
-            "auto is on: the run stops only where a person must decide"
-            if self.auto
-            else "the run waits for you before every step"
+            "it stops only where a person must decide (auto)" if self.auto else "it waits for you before every step"
         )
-        return Content.assemble("Nothing has been touched yet. ", ("enter", "bold"), f" starts; {gates}.")
+        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.")
 
     # -- keys ---------------------------------------------------------------------------------------------------
 

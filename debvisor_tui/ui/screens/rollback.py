@@ -21,10 +21,11 @@ from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.screens.confirm import ConfirmScreen
+from debvisor_tui.ui.screens.dialogs import ConfirmDialog, TypedDialog
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.page import Choices
 from debvisor_tui.ui.widgets.rollback_view import action_content, loss_text, notes_content
 
 SWITCHED_BY = {"revert-database": "database", "restore-backup": "restore_backup"}
@@ -41,30 +42,26 @@ class RollbackScreen(DebvisorScreen[None]):
     ]
     DEFAULT_CSS = """
     RollbackScreen #rollback-lead { height: auto; padding: 0 1; margin-bottom: 1; }
-    RollbackScreen OptionList, RollbackScreen OptionList:focus {
-        height: auto; max-height: 1fr; border: none; padding: 0; background: $background;
-        & > .option-list--option { padding: 0 1; }
-        & > .option-list--option-highlighted { background: $panel; text-style: none; color: $foreground; }
-    }
+    RollbackScreen Choices, RollbackScreen Choices:focus { height: auto; max-height: 1fr; }
     RollbackScreen #rollback-notes { height: auto; max-height: 50%; padding: 0 1; margin-top: 1; }
     """
 
-    view: reactive[RunView | None] = reactive(None)
+    view: reactive[RunView | None] = reactive(None, init=False)
     """The release to undo, as journaled."""
-    plan: reactive[RollbackPlan | None] = reactive(None)
+    plan: reactive[RollbackPlan | None] = reactive(None, init=False)
     """The way back with the options as they stand."""
-    options: reactive[RollbackOptions] = reactive(RollbackOptions())
+    options: reactive[RollbackOptions] = reactive(RollbackOptions(), init=False)
     """What the operator switched."""
-    counting: reactive[bool] = reactive(False)
+    counting: reactive[bool] = reactive(False, init=False)
     """Whether the losses are being counted on the database just now."""
-    failure: reactive[DebvisorError | None] = reactive(None)
+    failure: reactive[DebvisorError | None] = reactive(None, init=False)
     """Why the plan could not be read or checked."""
-    starting: reactive[bool] = reactive(False)
+    starting: reactive[bool] = reactive(False, init=False)
     """Whether it has been asked for."""
 
     header = query_one(HeaderBar)
     lead = query_one("#rollback-lead", Static)
-    actions = query_one("#rollback-actions", OptionList)
+    actions = query_one("#rollback-actions", Choices)
     notes = query_one("#rollback-notes", Static)
 
     def __init__(self, run: int) -> None:
@@ -74,7 +71,7 @@ class RollbackScreen(DebvisorScreen[None]):
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "roll back", f"run {self.run_id}")
         yield Static(id="rollback-lead", markup=False)
-        yield OptionList(id="rollback-actions", markup=False)
+        yield Choices(id="rollback-actions", markup=False)
         yield Static(id="rollback-notes", markup=False)
         yield KeyBar()
 
@@ -127,7 +124,7 @@ class RollbackScreen(DebvisorScreen[None]):
     # -- what is shown ------------------------------------------------------------------------------------------
 
     def watch_plan(self, plan: RollbackPlan | None) -> None:
-        if plan is None or not self.is_mounted:
+        if plan is None:
             return
         self.header.about = f"roll back {plan.from_version} → {plan.to_version}"
         self.header.right = f"run {plan.run}"
@@ -150,9 +147,8 @@ class RollbackScreen(DebvisorScreen[None]):
         self._tell()
 
     def _tell(self) -> None:
-        if self.is_mounted:
-            self.lead.update(self._lead())
-            self.refresh_keys()
+        self.lead.update(self._lead())
+        self.refresh_keys()
 
     def _lead(self) -> Content:
         plan, failure = self.plan, self.failure
@@ -266,12 +262,9 @@ class RollbackScreen(DebvisorScreen[None]):
             return
         self.debvisor.show_run(run)
 
-    def _question(self, plan: RollbackPlan, options: RollbackOptions) -> ConfirmScreen:
+    def _question(self, plan: RollbackPlan, options: RollbackOptions) -> ConfirmDialog | TypedDialog:
         name = self.session.settings.name
-        return ConfirmScreen(
-            f"Data will be lost on {name}",
-            f"Go back from {plan.from_version} to {plan.to_version}?",
-            agree="roll back and lose it",
-            danger=loss_text(plan),
-            name=name if options.restore_backup else "",
-        )
+        title, text = f"Data will be lost on {name}", f"Go back from {plan.from_version} to {plan.to_version}?"
+        if options.restore_backup:
+            return TypedDialog(title, text, danger=loss_text(plan), expected=name)
+        return ConfirmDialog(title, text, danger=loss_text(plan), agree="roll back and lose it")

@@ -12,8 +12,8 @@ from debvisor_tui.ui.widgets.fluid import hang, page
 INDENT = 6
 
 
-def version_line(version: Version, width: int) -> Content:
-    """One version in one line: name, day, what it is to what runs now, subject."""
+def version_line(version: Version, widest: int, width: int) -> Content:
+    """One version in one line: name (the longest has `widest` cells), day, its place beside what runs, subject."""
     if version.current:
         standing = line(("✓ runs now", "$ok"))
     elif version.newer:
@@ -21,9 +21,9 @@ def version_line(version: Version, width: int) -> Content:
     else:
         standing = line(("older: R rolls back", "$muted"))
     day = time.strftime("%Y-%m-%d", time.localtime(version.at)) if version.at else ""
-    name = max(min(width // 4, 24), 9)
+    name = min(widest, 24) + 2
     head = line(
-        cell(version.name, name, "bold" if version.newer else ""), " ", cell(day, 11, "$muted"), cell(standing, 20)
+        cell(version.name, name, "bold" if version.newer else ""), cell(day, 11, "$muted"), cell(standing, 20)
     )
     return line(head, cell(version.subject, max(width - head.cell_length, 0), "" if version.newer else "$muted"))
 
@@ -71,5 +71,5 @@ def _estimate(steps: tuple[PlannedStep, ...]) -> str:
     if not known:
         return "no earlier run to estimate the time by"
     missing = len(steps) - len(known)
-    rest = f", and {missing} {'step' if missing == 1 else 'steps'} not timed yet" if missing else ""
-    return f"about {format_duration(sum(known))}{rest}, without waiting for you"
+    rest = f" and {missing} {'step' if missing == 1 else 'steps'} not timed yet" if missing else " in all"
+    return f"about {format_duration(sum(known))}{rest}"

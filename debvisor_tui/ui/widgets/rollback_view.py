@@ -11,10 +11,11 @@ INDENT = 16
 
 WILL_DO = Mark("→", "will do", "bold $accent")
 NOT_NEEDED = Mark("·", "not needed", "$muted")
-OFF = Mark("○", "off", "bold $warn")
+OFF = Mark("○", "off", "$muted")
+UNDECIDED = Mark("○", "off: decide", "bold $warn")
 BLOCKED = Mark("✗", "cannot", "bold $danger")
 #: The glyphs of this screen, for the help.
-ACTION_MARKS = (WILL_DO, NOT_NEEDED, OFF, BLOCKED)
+ACTION_MARKS = (WILL_DO, NOT_NEEDED, OFF, UNDECIDED, BLOCKED)
 
 
 def action_mark(action: Action) -> Mark:
@@ -22,7 +23,9 @@ def action_mark(action: Action) -> Mark:
         return WILL_DO
     if action.blocked:
         return BLOCKED
-    return OFF if action.needed or action.switchable else NOT_NEEDED
+    if action.needed:
+        return UNDECIDED
+    return OFF if action.switchable else NOT_NEEDED
 
 
 def action_content(action: Action, width: int) -> Content:

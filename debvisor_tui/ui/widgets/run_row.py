@@ -1,0 +1,75 @@
+"""A run, or a line of a log that was found, as one row of a list."""
+
+import time
+
+from textual.content import Content
+
+from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.states import ENDED_RUN_STATES
+from debvisor_tui.model.views import RunSummary, SearchHit
+from debvisor_tui.ui.clock import local_day
+from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.paint import cell, line
+
+WIDE = 110  # cells from which on there is room for whole words
+
+
+def run_row(run: RunSummary, now: float, width: int) -> Content:
+    """`run` in one line: number, start, kind, versions, state, duration, operator."""
+    wide = width >= WIDE
+    mark = RUN_MARKS[run.state]
+    active = run.ended_at is None and run.state not in ENDED_RUN_STATES
+    state = f"{mark} at {run.step}" if run.step and active and wide else str(mark)
+    started = local_day(run.started_at, now)
+    if len(started) > 8 and not wide:
+        started = time.strftime("%m-%d %H:%M", time.localtime(run.started_at))
+    return line(
+        cell(str(run.id), 5, "$muted", right=True),
+        " ",
+        cell(started, 18 if wide else 12, "$muted"),
+        cell(str(run.kind), 9),
+        cell(f"{run.from_version or '?'} → {run.to_version}", 22 if wide else 18, "bold"),
+        cell(state, 28 if wide else 18, mark.style),
+        cell(_took(run, now if active else None, wide=wide), 13 if wide else 8, "$muted"),
+        (run.operator if wide else run.operator.partition(" (")[0], "$muted"),
+    ).truncate(width, ellipsis=True)
+
+
+def _took(run: RunSummary, now: float | None, *, wide: bool) -> str:
+    until = run.ended_at if run.ended_at is not None else now
+    if until is None:
+        return "–"
+    return (format_duration if wide else format_clock)(until - run.started_at)
+
+
+def run_text(run: RunSummary) -> str:
+    """What the filter looks at."""
+    words = (run.id, run.kind, run.from_version, run.to_version, RUN_MARKS[run.state].word, run.operator, run.step)
+    return " ".join(str(word) for word in words).lower()
+
+
+def hit_row(hit: SearchHit, words: str, now: float, width: int) -> Content:
+    """A found line: its run, step and time, then the line from a little before what was looked for."""
+    head = line(
+        cell(f"run {hit.run}", 9),
+        cell(hit.step, 16, "$accent"),
+        " ",
+        cell(local_day(hit.line.at, now), 17, "$muted"),
+    )
+    room = max(width - head.cell_length, 0)
+    return line(head, cell(_around(hit.line.text.expandtabs(4), words, room), room))
+
+
+def _around(text: str, words: str, room: int) -> Content:
+    low = text.lower()
+    terms = [term for term in words.lower().split() if term]
+    first = min((at for term in terms if (at := low.find(term)) >= 0), default=0)
+    start = max(first - room // 3, 0) if len(text) > room else 0
+    shown = ("…" if start else "") + text[start : start + 400]
+    content = Content(shown)
+    low = shown.lower()
+    for term in terms:
+        at = low.find(term)
+        if at >= 0 and len(low) == len(shown):
+            content = content.stylize("bold $warn", at, at + len(term))
+    return content
