@@ -47,9 +47,8 @@ def commands() -> dict[str, list[str]]:
 
 def test_every_command_and_option_is_documented() -> None:
     text = read("docs/commands.md")
-    sections = {
-        part.partition("`")[0].partition(" [")[0]: part for part in re.split(r"^### `", text, flags=re.MULTILINE)
-    }
+    headed = {part.partition("`")[0]: part for part in re.split(r"^### `", text, flags=re.MULTILINE)}
+    sections = {re.split(r" (?=[A-Z\[-])", heading)[0]: part for heading, part in headed.items()}
     missing = [name for name in commands() if name not in sections]
     assert missing == []
     assert [f"{n} {o}" for n, options in commands().items() for o in options if o not in sections[n]] == []
