@@ -70,7 +70,9 @@ class FeedEnded(Message):
 class RunFeed:
     """Follows `run`, and the rollback that its runner goes on to; tells `post` of everything."""
 
-    def __init__(self, session: Session, run: int, post: Callable[[Message], object], *, observe: bool = False) -> None:
+    def __init__(
+        self, session: Session, run: int, post: Callable[[Message], object], *, observe: bool = False
+    ) -> None:
         self.run = run
         self._session = session
         self._post = post
@@ -85,6 +87,8 @@ class RunFeed:
         state: RunState | None = None
         try:
             view = await self._read()
+            if view is not None and view.run.state is RunState.ROLLING_BACK:
+                view = await self._read_rollback(view)
             if view is not None and view.run.state in ACTIVE_RUN_STATES:
                 await self._listen()
         except DebvisorError as failed:
@@ -181,10 +185,16 @@ class RunFeed:
     async def read_samples(self, attempt: int) -> None:
         self._post(Sampled(attempt, await self._session.history(lambda h: h.samples(attempt), [])))
 
+    async def _read_rollback(self, release: RunView) -> RunView | None:
+        """The rollback of `release` that is under way; the release itself if there is none to be seen."""
+        active = await self._session.history(lambda h: h.active(), None)
+        if active is None or active.of_run != release.run.id:
+            return release
+        self.run = active.id
+        return await self._read()
+
     async def _read(self) -> RunView | None:
         run = self.run
         view: RunView | None = await self._session.history(lambda h: h.run(run), None)
         self._post(RunRead(view))
         return view
-
-

@@ -1,9 +1,245 @@
-"""A run: the playbook on the left, the step's own body, gate and log on the right."""
+"""A run: the playbook on the left, the shown step's own body, its gate and its log on the right."""
 
-from debvisor_tui.ui.base import DebvisorScreen
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.getters import query_one
+
+from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.states import StepState
+from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.feed import LogGrew
+from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.paint import line
+from debvisor_tui.ui.run_words import name_of
+from debvisor_tui.ui.screens.run_acts import RunActs
+from debvisor_tui.ui.widgets.block import EMPTY, Block
+from debvisor_tui.ui.widgets.bodies.common import Look
+from debvisor_tui.ui.widgets.bodies.registry import body_of
+from debvisor_tui.ui.widgets.find_bar import FindBar
+from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text
+from debvisor_tui.ui.widgets.header import HeaderBar
+from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.log_pane import LogPane
+from debvisor_tui.ui.widgets.step_head import ProgressLine, StepTitle
+from debvisor_tui.ui.widgets.steps import StepList, mark_of
+
+TICK = 1.0  # seconds
 
 
-class RunScreen(DebvisorScreen[None]):
-    def __init__(self, run: int) -> None:
-        super().__init__()
-        self.run_id = run
+class RunScreen(RunActs):
+    """Shows run `run` and follows its runner, also on to a rollback; `observe`: never to operate it."""
+
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
+    CSS_PATH = "../styles/run.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("run", "f,full_stop", "follow", "to the run", "Back to the step the run is at"),
+        key("run", "l", "zoom_log", "log", "The log over the whole screen, and back"),
+        key("run", "slash", "find", "find", "Find words in the log"),
+        key("run", "e", "zoom_body", "evidence", "The evidence over the whole panel, and back", show=False),
+        key("run", "S", "toggle_sql", "SQL", "The SQL of the pending migrations, and back"),
+        key("run", "v", "switch_plot", "plot", "Error rate or latency, where only one plot fits"),
+        key("run", "up,k", "earlier", "earlier", "Look at the step above; the run goes on", show=False),
+        key("run", "down,j", "later", "later", "Look at the step below; the run goes on", show=False),
+        key("run", "pageup", "log_page(-1)", "page up", "One page up in the log", show=False),
+        key("run", "pagedown", "log_page(1)", "page down", "One page down in the log", show=False),
+        key("run", "home", "log_top", "top", "The first line of the log", show=False),
+        key("run", "end", "log_end", "end", "The newest line of the log, and follow it", show=False),
+        key("run", "n", "find_next", "next", "The next line with the words", show=False),
+        key("run", "N", "find_previous", "previous", "The previous line with the words", show=False),
+        key("run", "escape", "escape", "back", "Leave the zoom, the search or the focus", show=False),
+    ]
+
+    header = query_one(HeaderBar)
+    steps = query_one(StepList)
+    step_title = query_one(StepTitle)
+    progress = query_one(ProgressLine)
+    panel = query_one("#panel", Vertical)
+    why = query_one("#why", Block)
+    commands = query_one("#commands", Block)
+    evidence = query_one("#evidence", Block)
+    evidence_box = query_one("#evidence-box", VerticalScroll)
+    gate_panel = query_one("#gate", Block)
+    log_pane = query_one(LogPane)
+    find_bar = query_one(FindBar)
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(self.session.settings, "", f"run {self.run_id}")
+        with Horizontal(id="frame"):
+            yield StepList()
+            with Vertical(id="panel"):
+                yield StepTitle()
+                yield Block(id="why")
+                yield Block(id="commands")
+                yield ProgressLine()
+                with VerticalScroll(id="evidence-box"):
+                    yield Block(id="evidence")
+                yield Block(id="gate")
+                yield LogPane()
+                yield FindBar()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.evidence_box.border_title = "evidence"
+        self.set_interval(TICK, self._tick, name="run-clock")
+        self.start_feed()
+
+    @on(LogGrew)
+    def _on_log_grew(self, message: LogGrew) -> None:
+        if message.attempt == self.log_pane.attempt:
+            self.log_pane.grow(0, message.last)
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self.redraw)
+
+    def redraw(self) -> None:
+        view, step = self.view, self.shown
+        if view is None or step is None or not self.is_mounted:
+            return
+        now = self.session.clock.now()
+        rollback = f" · ROLLBACK of run {view.run.of_run}" if view.run.of_run is not None else ""
+        self.header.about = f"{view.run.from_version} → {view.run.to_version}{rollback}"
+        self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
+        self.header.seconds = (view.run.ended_at or now) - view.run.started_at
+        self.steps.show(view, step.id, now)
+        self._show_step(view, step, now)
+        self._show_gate(view, step, now)
+        self._show_log(step)
+        self.refresh_keys()
+
+    def _show_step(self, view: RunView, step: StepView, now: float) -> None:
+        elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
+        self.step_title.show(step, mark_of(view, step), elsewhere, now)
+        self.why.show(line((step.why, "$muted")))
+        self.commands.show(Content("\n").join(line(("$ ", "$muted"), (c, "$accent")) for c in step.commands))
+        self.commands.display = bool(step.commands)
+        running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
+        told = self.told if running is not None and self.told is not None and self.told.step == running.id else None
+        self.progress.show(running, told, now)
+        body = body_of(step.id)(view, step, Look(max(self.panel.content_size.width - 2, 20), now, sql=self.sql))
+        self.evidence.show(body)
+        self.evidence_box.display = bool(body.plain)
+
+    def _show_gate(self, view: RunView, step: StepView, now: float) -> None:
+        panel, gate = self.gate_panel, self.gate
+        title, text, danger = "", EMPTY, False
+        if gate is not None:
+            if gate.step == step.id:
+                title = gate_title(gate, name_of(view.run.operator), operates=self.operates)
+                text = gate_text(gate, step.why, operates=self.operates)
+                danger = bool(gate.danger) or gate.kind is GateKind.FAILED
+        elif self.stranded:
+            title, text = "interrupted", gone_text(view, can_resume=not self.observe)
+        elif not self.listening:
+            title, text = "the run has ended", closing_text(view, now)
+        panel.border_title = title
+        panel.set_class(danger, "-danger")
+        panel.display = bool(text.plain)
+        panel.show(text)
+
+    def _show_log(self, step: StepView) -> None:
+        attempt = step.attempt
+        if attempt is None:
+            self.log_pane.show_attempt(None, 0, 0, live=False)
+        else:
+            live = step.state is StepState.RUNNING and self.listening
+            self.log_pane.show_attempt(attempt.id, attempt.first_line, attempt.last_line, live=live)
+
+    def _tick(self) -> None:
+        """A second has gone by: draw what moves with the clock, and nothing else."""
+        if self.view is None or not self.active or self.stranded:
+            return
+        now = self.session.clock.now()
+        self.header.seconds = now - self.view.run.started_at
+        self.steps.tick(now)
+        self.step_title.tick(now)
+        self.progress.tick(now)
+
+    # -- looking around -------------------------------------------------------------------------------------------
+
+    def refusal(self, action: str) -> str:
+        if action == "follow" and self.selected is None and (self.log_pane.following or not self.log_pane.live):
+            return "You are there."
+        if action == "toggle_sql" and (self.shown is None or self.shown.id != "migration-check"):
+            return "SQL is shown at the migrations only."
+        if action == "switch_plot":
+            return "Plots are shown at the monitor only."
+        return super().refusal(action)
+
+    def _look_away(self, by: int) -> None:
+        view, step = self.view, self.shown
+        if view is None or step is None:
+            return
+        ids = [s.id for s in view.steps]
+        to = ids[min(max(ids.index(step.id) + by, 0), len(ids) - 1)]
+        self.selected = None if to == self.live else to
+
+    def action_earlier(self) -> None:
+        self._look_away(-1)
+
+    def action_later(self) -> None:
+        self._look_away(1)
+
+    def action_follow(self) -> None:
+        self.selected = None
+        self.log_pane.action_end()
+        self.refresh_keys()
+
+    def action_toggle_sql(self) -> None:
+        self.sql = not self.sql
+
+    def _zoom(self, name: str) -> None:
+        """Zoom into "log" or "body", or out of it."""
+        on = not self.has_class(f"-zoom-{name}")
+        self.remove_class("-zoom-log", "-zoom-body")
+        self.set_class(on, f"-zoom-{name}")
+        target = self.log_pane if name == "log" else self.evidence_box
+        self.set_focus(target if on else None)
+        self.call_after_refresh(self.redraw)
+
+    def action_zoom_body(self) -> None:
+        self._zoom("body")
+
+    def action_zoom_log(self) -> None:
+        self._zoom("log")
+
+    def action_escape(self) -> None:
+        if self.log_pane.needle:
+            self.log_pane.find("")
+        elif self.has_class("-zoom-log") or self.has_class("-zoom-body"):
+            self.remove_class("-zoom-log", "-zoom-body")
+            self.set_focus(None)
+        else:
+            self.set_focus(None)
+            self.selected = None
+
+    def action_log_page(self, pages: int) -> None:
+        self.log_pane.action_page(pages)
+
+    def action_log_top(self) -> None:
+        self.log_pane.action_top()
+
+    def action_log_end(self) -> None:
+        self.log_pane.action_end()
+
+    def action_find(self) -> None:
+        self.find_bar.open()
+
+    def action_find_next(self) -> None:
+        self.log_pane.find_next()
+
+    def action_find_previous(self) -> None:
+        self.log_pane.find_next(backwards=True)
+
+    @on(FindBar.Asked)
+    def _on_find_asked(self, message: FindBar.Asked) -> None:
+        self.log_pane.find(message.text)
+        self.set_focus(self.log_pane if self.has_class("-zoom-log") else None)

@@ -22,4 +22,4 @@ class Block(Static):
         self.update(content, layout=not same_height)
 
     def _rows(self, content: Content) -> int:
-        return content.get_height(self.styles, max(self.content_size.width, 1))
+        return content.get_height({}, max(self.content_size.width, 1))

@@ -8,7 +8,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -106,7 +105,7 @@ class LogPane(Widget, can_focus=True):
     # -- what it is told ----------------------------------------------------------------------------------------
 
     def show_attempt(self, attempt: int | None, first: int, last: int, *, live: bool, at: int | None = None) -> None:
-        """Show the log of `attempt`, lines `first`..`last` (0, 0 for none). `live`: it may grow. `at`: begin there."""
+        """Show the lines `first`..`last` (0, 0: none) of `attempt`. `live`: it may grow. `at`: begin at that line."""
         if attempt == self.attempt and at is None:
             if live != self.live:
                 self.live = live
@@ -283,11 +282,9 @@ class LogPane(Widget, can_focus=True):
         room = width - 1
         found = self._lines.get(self._top + y - TITLE) if self.last else None
         if found is None:
-            text = self._empty if y == TITLE and not self.last else ""
+            words = self._empty[:room] if y == TITLE and not self.last else ""
             note = self.get_component_rich_style("log--note", partial=True)
-            return Strip([Segment(text[:room], note)]).adjust_cell_length(room).extend_cell_length(room).join(
-                [Strip([Segment(text[:room], note)]).adjust_cell_length(room), bar]
-            )
+            return Strip.join([Strip([Segment(words, note)]).adjust_cell_length(room), bar])
         stamp = Strip([Segment(f"{local_time(found.at)} ", self.get_component_rich_style("log--time", partial=True))])
         body = Strip(self._segments(found)).crop(self._left, self._left + room - TIME)
         if body.cell_length < room - TIME:

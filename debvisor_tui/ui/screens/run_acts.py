@@ -1,0 +1,302 @@
+"""What the operator can do on a run's screen: answer its gate, cancel, copy, roll back; and why not, when not."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.states import StepState
+from debvisor_tui.ui.clock import local_time
+from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.run_words import can_roll_back, changes_so_far, name_of
+from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog
+from debvisor_tui.ui.screens.run_state import RunStateScreen
+from debvisor_tui.ui.widgets.gate import ENTER
+
+EXTEND: Final = 300.0  # seconds
+
+#: Actions that answer a gate, and with what.
+ANSWERS: Mapping[str, Answer] = {"retry": Answer.RETRY, "skip": Answer.SKIP, "decline": Answer.DECLINE}
+
+#: Actions that only the operator may take.
+ACTS = frozenset({"proceed", "retry", "skip", "decline", "cancel", "extend", "pass_early"})
+
+#: What Enter is called in the key bar.
+ENTER_HINTS: Mapping[Answer, str] = {
+    Answer.RUN: "run",
+    Answer.ATTEST: "attest",
+    Answer.ACKNOWLEDGE: "agree…",
+    Answer.CONTINUE: "let it stand",
+}
+
+STATEMENTS: Mapping[str, str] = {
+    "review": "All changes were reviewed and are on main.",
+    "ci": "The pipeline of this commit passed.",
+}
+
+
+class RunActs(RunStateScreen):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("run", "enter", "proceed", "run", "The gate's main answer: run the step, attest, agree, go on"),
+        key("run", "r", "retry", "retry", "Try the step again, as a new attempt"),
+        key("run", "x", "decline", "decline", "Do not vouch, do not agree: the step fails"),
+        key("run", "s", "skip", "skip", "Go on without this step; asks for a reason"),
+        key("run", "plus", "extend", "5 min more", "Watch the service five minutes longer"),
+        key("run", "p", "pass_early", "pass early", "End the watch now as passed; asks for a reason"),
+        key("run", "c", "cancel", "cancel", "Cancel the running step, or end the run at a gate"),
+        key("run", "T", "take_over", "take over", "Become the operator of this run"),
+        key("run", "R", "rollback", "ROLL BACK", "The way back: see its plan first, then decide"),
+        key("run", "y", "copy", "copy", "Copy the step's commands to the clipboard", show=False),
+        key("run", "h", "history", "history", "This run's history: timeline, logs, changes, decisions"),
+        key("run", "d", "detach", "detach", "Back to home; the run goes on"),
+    ]
+
+    # -- why not --------------------------------------------------------------------------------------------------
+
+    def refusal(self, action: str) -> str:
+        view, gate = self.view, self.gate
+        if view is None:
+            return "" if action in {"detach", "history"} else "The run is not read yet."
+        if action == "proceed" and self.stranded:
+            return "You only observe this run." if self.observe else ""
+        if action in ACTS and not self.active:
+            return "The run has ended." if not self.stranded else "The runner is gone: enter takes the run up again."
+        if action in ACTS and not self.operates:
+            return f"{name_of(view.run.operator)} operates this run; T takes over."
+        match action:
+            case "proceed":
+                return self._why_not_proceed(gate)
+            case "retry" | "skip" | "decline":
+                return self._why_not_answer(action, gate)
+            case "cancel" if gate is None and not self._under_way():
+                return "The run is between two steps."
+            case "extend" | "pass_early":
+                return "" if self._under_way() == "monitor" and gate is None else "The monitor is not running."
+            case "take_over":
+                if self.operates:
+                    return "You operate this run already."
+                return (
+                    "" if self.active and self.listening and not self.observe else "There is no runner to take over."
+                )
+            case "rollback":
+                return can_roll_back(view)
+            case "copy":
+                return "" if self.shown is not None and self.shown.commands else "This step runs no command."
+            case _:
+                return ""
+
+    def _why_not_proceed(self, gate: Gate | None) -> str:
+        if gate is None:
+            return (
+                f"{self._title(self.live)} is running." if self._under_way() else "The run does not wait for you now."
+            )
+        if ENTER.get(gate.kind) not in gate.answers:
+            return "Trying again is a key of its own: r retries, s skips, c ends the run here."
+        if self.selected is not None:
+            return f"You look at another step; f goes to {self._title(gate.step)}, which waits."
+        return ""
+
+    def _why_not_answer(self, action: str, gate: Gate | None) -> str:
+        if gate is None:
+            return "A step is running; c cancels it." if self._under_way() else "The run does not wait for you now."
+        if ANSWERS[action] in gate.answers:
+            return ""
+        if action == "retry":
+            return "There is nothing to try again: enter goes on."
+        if action == "skip":
+            return "This question is to be answered or declined (x); a step under way cannot be skipped."
+        return "There is nothing to decline here; s skips the step."
+
+    def _under_way(self) -> str:
+        """The step that is running, or ""."""
+        steps = self.view.steps if self.view is not None else ()
+        return next((step.id for step in steps if step.state is StepState.RUNNING), "")
+
+    def _title(self, step: str) -> str:
+        return self.view.step(step).title if self.view is not None else step
+
+    def key_hints(self) -> Iterator[Binding]:
+        for binding in super().key_hints():
+            if binding.action == "proceed":
+                gate = self.gate
+                main = ENTER.get(gate.kind) if gate is not None else None
+                yield replace(binding, description=ENTER_HINTS[main] if main else "resume")
+            elif binding.action == "cancel" and self.gate is not None:
+                yield replace(binding, description="end run")
+            elif binding.action == "history" and self.active:
+                continue
+            elif binding.action == "detach" and not self.active:
+                yield replace(binding, description="home")
+            else:
+                yield binding
+
+    # -- answering ------------------------------------------------------------------------------------------------
+
+    async def _command(self, name: str, **args: Any) -> bool:
+        """Send a command; what speaks against it is said. True if it was obeyed."""
+        try:
+            await self.feed.command(name, **args)
+        except DebvisorError as error:
+            self.say_error(error)
+            return False
+        return True
+
+    async def _answer(self, gate: Gate, answer: Answer, reason: str = "") -> None:
+        self.answered = gate
+        asked = {"kind": gate.kind, "step": gate.step}
+        if not await self._command("answer", answer=answer, gate=asked, reason=reason):
+            self.answered = None
+
+    @work(group="act", exclusive=True, description="answer the gate")
+    async def action_proceed(self) -> None:
+        gate = self.gate
+        if self.stranded:
+            await self._resume()
+        elif gate is None:
+            return
+        elif gate.kind is GateKind.ATTEST:
+            await self._attest(gate)
+        elif gate.kind is GateKind.ACKNOWLEDGE:
+            agreed = await self.app.push_screen_wait(
+                ConfirmDialog(gate.question, gate.detail, danger=gate.danger, agree="agree, knowing this")
+            )
+            if agreed:
+                await self._answer(gate, Answer.ACKNOWLEDGE)
+        else:
+            await self._answer(gate, ENTER[gate.kind])
+
+    async def _attest(self, gate: Gate) -> None:
+        now = local_time(self.session.clock.now())
+        statement = await self.app.push_screen_wait(
+            ReasonDialog(
+                gate.question,
+                f"{gate.detail}\n\nRecorded with it: {self.session.person}, {now}.".strip(),
+                danger=gate.danger,
+                initial=STATEMENTS.get(gate.step, "I have checked this myself."),
+                ask="what do you vouch for?",
+                confirm="vouch for it",
+            )
+        )
+        if statement:
+            await self._answer(gate, Answer.ATTEST, statement)
+
+    async def _resume(self) -> None:
+        from debvisor_tui.runner import spawn
+
+        self.say("Taking the run up again…")
+        try:
+            await spawn.start_resume(self.session.settings, self.session.places, self.run_id, self.session.person)
+        except DebvisorError as error:
+            self.say_error(error)
+            return
+        self.start_feed()
+
+    @work(group="act", exclusive=True, description="retry the step")
+    async def action_retry(self) -> None:
+        if self.gate is not None:
+            await self._answer(self.gate, Answer.RETRY)
+
+    @work(group="act", exclusive=True, description="decline")
+    async def action_decline(self) -> None:
+        gate = self.gate
+        if gate is not None and await self.app.push_screen_wait(
+            ConfirmDialog(f"Decline? {self._title(gate.step)} then fails.", gate.question, agree="decline")
+        ):
+            await self._answer(gate, Answer.DECLINE)
+
+    @work(group="act", exclusive=True, description="skip the step")
+    async def action_skip(self) -> None:
+        gate = self.gate
+        if gate is None:
+            return
+        step = self.view.step(gate.step) if self.view is not None else None
+        reason = await self.app.push_screen_wait(
+            ReasonDialog(
+                f"Skip {self._title(gate.step)}?",
+                f"What it is for: {step.why}" if step else "",
+                ask="why is it right to go on without it?",
+                confirm="skip it",
+            )
+        )
+        if reason:
+            await self._answer(gate, Answer.SKIP, reason)
+
+    @work(group="act", exclusive=True, description="cancel or end")
+    async def action_cancel(self) -> None:
+        gate, view = self.gate, self.view
+        if view is None:
+            return
+        if gate is not None:
+            reason = await self.app.push_screen_wait(
+                ReasonDialog(
+                    f"End run {view.run.id} here?",
+                    f"{changes_so_far(view)} Nothing is undone by this; R shows the way back.",
+                    ask="why does it end here?",
+                    confirm="end the run",
+                )
+            )
+            if reason:
+                await self._answer(gate, Answer.ABORT, reason)
+        elif await self.app.push_screen_wait(
+            ConfirmDialog(
+                f"Cancel {self._title(self._under_way())}?",
+                "Its command is ended. What it had done by then is looked at, and the run waits for you.",
+                agree="cancel the step",
+            )
+        ):
+            await self._command("cancel")
+
+    @work(group="act", exclusive=True, description="extend the watch")
+    async def action_extend(self) -> None:
+        if await self._command("extend", seconds=EXTEND):
+            self.say("The watch goes on five minutes longer.")
+
+    @work(group="act", exclusive=True, description="pass the watch early")
+    async def action_pass_early(self) -> None:
+        reason = await self.app.push_screen_wait(
+            ReasonDialog(
+                "Pass the watch now?",
+                "The rest of the time is not watched.",
+                ask="why is it enough?",
+                confirm="pass it",
+            )
+        )
+        if reason:
+            await self._command("pass", reason=reason)
+
+    @work(group="act", exclusive=True, description="take over")
+    async def action_take_over(self) -> None:
+        view = self.view
+        if view is not None and await self.app.push_screen_wait(
+            ConfirmDialog(
+                "Take this run over?",
+                f"{name_of(view.run.operator)} then only observes. It is recorded.",
+                agree="take over",
+            )
+        ):
+            await self._command("take-over")
+
+    # -- going elsewhere ------------------------------------------------------------------------------------------
+
+    def action_rollback(self) -> None:
+        if self.view is not None:
+            self.debvisor.show_rollback(self.view.run.of_run or self.view.run.id)
+
+    def action_history(self) -> None:
+        self.debvisor.show_run_history(self.run_id)
+
+    def action_detach(self) -> None:
+        if self.active and not self.stranded:
+            self.app.notify(f"Run {self.run_id} goes on; a attaches again.", markup=False, timeout=4)
+        self.debvisor.show_home()
+
+    def action_copy(self) -> None:
+        step = self.shown
+        if step is not None and step.commands:
+            self.app.copy_to_clipboard("\n".join(step.commands))
+            count = "The command is" if len(step.commands) == 1 else f"{len(step.commands)} commands are"
+            self.say(f"{count} in the clipboard, if the terminal allows it (OSC 52).")

@@ -1,0 +1,132 @@
+"""What a run's screen knows: the run as last read, which step is looked at, who operates, whether a runner speaks."""
+
+from textual import on
+from textual.reactive import reactive
+
+from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
+from debvisor_tui.model.verdict import Sample
+from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.feed import FeedEnded, Progressed, RoleSet, RunFeed, RunRead, Sampled
+from debvisor_tui.ui.log_screen import LogScreen
+from debvisor_tui.ui.run_words import live_step
+
+
+class RunStateScreen(LogScreen[None]):
+    """The state, and the one place where each piece of it changes; subclasses draw it in `redraw`."""
+
+    view: reactive[RunView | None] = reactive(None)
+    """The run as the journal held it at the last read."""
+    selected: reactive[str | None] = reactive(None)
+    """The step the operator looks at; None: the one the run is at."""
+    operates: reactive[bool] = reactive(False)
+    """Whether this client's commands are obeyed."""
+    listening: reactive[bool] = reactive(True)
+    """Whether a runner speaks for the run, or is being looked for."""
+    answered: reactive[Gate | None] = reactive(None)
+    """The gate whose answer is on its way: it is not offered a second time."""
+    sql: reactive[bool] = reactive(False)
+    """Whether migrations are shown as SQL."""
+
+    def __init__(self, run: int, *, observe: bool = False) -> None:
+        super().__init__()
+        self.run_id = run
+        self.observe = observe
+        self.told: Progressed | None = None
+        self.samples: list[Sample] = []
+        self.samples_of: int | None = None
+
+    def start_feed(self) -> None:
+        self.listening = True
+        self.feed = RunFeed(self.session, self.run_id, self.post_message, observe=self.observe)
+        self.run_worker(self.feed.follow(), group="feed", exclusive=True, description="follow the run")
+
+    def redraw(self) -> None:
+        """Draw all that depends on the state."""
+        raise NotImplementedError
+
+    # -- derived --------------------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> str:
+        """The step the run is at."""
+        return live_step(self.view) if self.view is not None else ""
+
+    @property
+    def shown(self) -> StepView | None:
+        """The step that is looked at."""
+        if self.view is None or not self.view.steps:
+            return None
+        wanted = self.selected or self.live
+        return next((step for step in self.view.steps if step.id == wanted), self.view.steps[0])
+
+    @property
+    def gate(self) -> Gate | None:
+        """The gate that waits for an answer, unless one is on its way or nobody would hear it."""
+        gate = self.view.gate if self.view is not None and self.listening else None
+        return None if gate == self.answered else gate
+
+    @property
+    def active(self) -> bool:
+        return self.view is not None and self.view.run.state in ACTIVE_RUN_STATES
+
+    @property
+    def stranded(self) -> bool:
+        """The run has not ended, and no runner speaks for it."""
+        unfinished = self.active or (self.view is not None and self.view.run.state is RunState.INTERRUPTED)
+        return unfinished and not self.listening
+
+    # -- what the feed tells --------------------------------------------------------------------------------------
+
+    @on(RunRead)
+    def _on_run_read(self, message: RunRead) -> None:
+        view = message.view
+        if view is None:
+            self.say(f"There is no run {self.run_id} in the journal.", wrong=True)
+            return
+        if view.run.id != self.run_id:  # the runner went on to a rollback
+            self.run_id = view.run.id
+            self.selected = None
+            self.told = None
+        if self.view is None or view.seq != self.view.seq:
+            self.answered = None
+        self.view = view
+
+    @on(Progressed)
+    def _on_progressed(self, message: Progressed) -> None:
+        self.told = message
+        self.redraw()
+
+    @on(Sampled)
+    def _on_sampled(self, message: Sampled) -> None:
+        self.samples_of, self.samples = message.attempt, message.samples
+        self.redraw()
+
+    @on(RoleSet)
+    def _on_role_set(self, message: RoleSet) -> None:
+        self.operates = message.operates
+
+    @on(FeedEnded)
+    def _on_feed_ended(self, message: FeedEnded) -> None:
+        self.operates = False
+        self.listening = False
+        if message.error is not None:
+            self.say_error(message.error)
+
+    def watch_view(self) -> None:
+        self.redraw()
+
+    def watch_selected(self) -> None:
+        self.redraw()
+
+    def watch_operates(self) -> None:
+        self.redraw()
+
+    def watch_listening(self) -> None:
+        self.redraw()
+
+    def watch_answered(self) -> None:
+        self.redraw()
+
+    def watch_sql(self) -> None:
+        self.redraw()

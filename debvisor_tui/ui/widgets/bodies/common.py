@@ -1,0 +1,83 @@
+"""What the bodies share: what they are given, and how facts become rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+
+from debvisor_tui.model.evidence import Evidence
+from debvisor_tui.model.text import one_line
+from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.clock import local_time
+from debvisor_tui.ui.paint import Piece, cell, line, lines
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`width`: cells of a row. `sql`: the operator asked for the SQL preview. `now`: unix seconds."""
+
+    width: int
+    now: float
+    sql: bool = False
+
+
+#: Draws what `step` has established; an empty Content where there is nothing yet.
+Body = Callable[[RunView, StepView, Look], Content]
+
+LABEL = 10  # cells of a row's name
+
+
+def row(label: str, *pieces: Piece, style: str = "$muted") -> Content:
+    return line(cell(label, LABEL, style), *pieces)
+
+
+def short(sha: object) -> str:
+    return one_line(str(sha or "?"))[:7]
+
+
+def text_of(value: object, fallback: str = "?") -> str:
+    """A value of foreign JSON as one clean line."""
+    return one_line(str(value)) if value not in (None, "") else fallback
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def last(found: Sequence[Evidence]) -> Mapping[str, Any] | None:
+    return found[-1].value if found else None
+
+
+def others(view: RunView, step: StepView, *drawn: str) -> list[Content]:
+    """Rows for the evidence that the body itself does not draw: who attested, what inspection found."""
+    attempt = step.attempt
+    rows = []
+    for fact in view.evidence:
+        if (
+            fact.step != step.id
+            or fact.name in drawn
+            or (attempt is not None and fact.attempt not in {attempt.id, None})
+        ):
+            continue
+        if fact.name == "attested":
+            said = mapping(fact.value)
+            at = number(said.get("at")) or fact.at
+            rows.append(row("attested", (f"✓ {text_of(said.get('by'))}", "$ok"), f" at {local_time(at)}"))
+            rows.append(row("", text_of(said.get("statement"), "")))
+        else:
+            rows.append(row(fact.name, one_line(fact.text)))
+    return rows
+
+
+def plain(view: RunView, step: StepView, look: Look) -> Content:
+    """The body of a step that has none of its own: each fact in its own words."""
+    return lines(others(view, step))

@@ -1,0 +1,112 @@
+"""The panel under the evidence: what the run waits for, or how it ended; pure functions from a run to its words."""
+
+from textual.content import Content
+
+from debvisor_tui.model.durations import format_duration
+from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.states import RunState
+from debvisor_tui.model.views import RunView
+from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.paint import Piece, line, lines
+from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally
+
+#: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
+ENTER = {
+    GateKind.READY: Answer.RUN,
+    GateKind.ATTEST: Answer.ATTEST,
+    GateKind.ACKNOWLEDGE: Answer.ACKNOWLEDGE,
+    GateKind.INTERRUPTED: Answer.CONTINUE,
+}
+
+_ENTER_WORDS = {
+    Answer.RUN: "runs it",
+    Answer.ATTEST: "vouches for it",
+    Answer.ACKNOWLEDGE: "agrees, after one more question",
+    Answer.CONTINUE: "lets it stand and goes on",
+}
+
+_HEADS = {
+    GateKind.READY: ("■", "bold $warn"),
+    GateKind.FAILED: ("✗", "bold $danger"),
+    GateKind.CANCELLED: ("⊘", "bold $warn"),
+    GateKind.INTERRUPTED: ("!", "bold $warn"),
+    GateKind.ATTEST: ("■", "bold $warn"),
+    GateKind.ACKNOWLEDGE: ("■", "bold $warn"),
+}
+
+
+def gate_title(gate: Gate, operator: str, *, operates: bool) -> str:
+    who = "you" if operates else operator or "the operator"
+    what = {GateKind.FAILED: "failed", GateKind.CANCELLED: "cancelled", GateKind.INTERRUPTED: "interrupted"}
+    return f"{what[gate.kind]} · {who} decides" if gate.kind in what else f"waiting for {who}"
+
+
+def gate_text(gate: Gate, why: str, *, operates: bool) -> Content:
+    """`why`: the step's own reason, which stands above already and is not said twice."""
+    glyph, style = _HEADS[gate.kind]
+    rows = [line((f"{glyph} ", style), (gate.question, "bold"))]
+    if gate.detail and gate.detail != why:
+        rows.append(Content(gate.detail))
+    if gate.danger:
+        rows.append(line(("! ", "bold $danger"), (gate.danger, "$danger")))
+    if operates:
+        rows.append(_keys(gate))
+    return lines(rows)
+
+
+def _keys(gate: Gate) -> Content:
+    pairs: list[tuple[str, str]] = []
+    main = ENTER.get(gate.kind)
+    if main in gate.answers and main is not None:
+        pairs.append(("enter", _ENTER_WORDS[main]))
+    if Answer.RETRY in gate.answers:
+        pairs.append(("r", "tries again"))
+    if Answer.DECLINE in gate.answers:
+        pairs.append(("x", "declines: the step fails"))
+    if Answer.SKIP in gate.answers:
+        pairs.append(("s", "skips it"))
+    pairs.append(("c", "ends the run here"))
+    pieces: list[Piece] = []
+    for key, does in pairs:
+        if pieces:
+            pieces.append((" · ", "$faint"))
+        pieces += [(key, "bold"), (f" {does}", "$muted")]
+    return line(*pieces)
+
+
+def gone_text(view: RunView, *, can_resume: bool) -> Content:
+    """The runner is not there although the run has not ended."""
+    rows = [
+        line(("! ", "bold $warn"), ("The runner is gone; the run stands where it was.", "bold")),
+        Content(changes_so_far(view)),
+    ]
+    if can_resume:
+        rows.append(line(("enter", "bold"), (" takes it up again, after a look at what really stands", "$muted")))
+    return lines(rows)
+
+
+def closing_text(view: RunView, now: float) -> Content:
+    """How the run ended, what runs now, and what can be done next."""
+    run = view.run
+    mark = RUN_MARKS[run.state]
+    took = format_duration((run.ended_at or now) - run.started_at)
+    head = line((f"{mark} ", mark.style), (_verdict(view), "bold"))
+    rows = [head, line((f"{tally(view)} · {took}", "$muted"))]
+    if run.state in {RunState.FAILED, RunState.ABORTED, RunState.ROLLBACK_FAILED}:
+        rows.append(Content(changes_so_far(view)))
+    pieces: list[Piece] = [("h", "bold"), (" its history", "$muted"), (" · ", "$faint")]
+    if run.kind is RunKind.RELEASE and run.state is not RunState.ROLLED_BACK:
+        pieces += [("R", "bold $danger"), (" rolls it back", "$muted"), (" · ", "$faint")]
+    return lines([*rows, line(*pieces, ("d", "bold"), (" home", "$muted"))])
+
+
+def _verdict(view: RunView) -> str:
+    run = view.run
+    if run.kind is RunKind.ROLLBACK and run.state is RunState.SUCCEEDED:
+        return f"Rolled back: {run.to_version} runs again."
+    if run.state is RunState.ROLLED_BACK:
+        return f"This release was rolled back: {run.from_version} runs again."
+    if run.state is RunState.ROLLBACK_FAILED:
+        return "Its rollback failed; look at the rollback's run in the history."
+    return runs_now(view)

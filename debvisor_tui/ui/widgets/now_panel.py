@@ -1,0 +1,71 @@
+"""What runs now, in words, and how old that knowledge is."""
+
+from textual.content import Content
+
+from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.states import RunState
+from debvisor_tui.model.views import Now, Probe, RunSummary
+from debvisor_tui.ui.clock import local_day, local_time
+from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.paint import Piece, line, lines
+from debvisor_tui.ui.run_words import name_of
+
+LABEL = 11
+
+
+def now_text(found: Now | None, at: float | None, *, asking: bool, failed: str) -> Content:
+    """`at`: when `found` was probed, unix seconds. `failed`: why the last question has no answer."""
+    age = "" if at is None else f"probed at {local_time(at)}"
+    state = "asking…" if asking else age
+    if asking and age:
+        state = f"{age}, asking again…"
+    rows = [line(("RUNS NOW", "$muted"), "   ", (state, "$muted"))]
+    if failed:
+        rows.append(line(("! ", "bold $warn"), failed))
+    if found is None:
+        rows += [] if failed else [Content("")] * 3
+        return lines(rows)
+    rows.append(
+        line(
+            (f"{'version':{LABEL}}", "$muted"),
+            (found.version or "not known", "bold" if found.version else "$warn"),
+            (f"   commit {found.commit[:12]}" if found.commit else "", "$muted"),
+            (f"   database {found.revision[:12]}" if found.revision else "", "$muted"),
+        )
+    )
+    for probe in found.probes:
+        rows.append(line((f"{probe.name:{LABEL}}", "$muted"), *_probe(probe)))
+    rows += [line(("! ", "bold $warn"), problem) for problem in found.problems]
+    return lines(rows)
+
+
+def _probe(probe: Probe) -> list[Piece]:
+    status = str(probe.status) if probe.status is not None else "no answer"
+    glyph, style = ("✓", "$ok") if probe.ok else ("✗", "bold $danger")
+    pieces: list[Piece] = [
+        (f"{glyph} {status}", style),
+        (" good" if probe.ok else f" {probe.text}", "" if probe.ok else "$danger"),
+        (f"   {probe.ms:.0f} ms", "$muted"),
+    ]
+    if probe.parts:
+        pieces.append(("   " + " · ".join(f"{name} {state}" for name, state in probe.parts.items()), "$muted"))
+    return pieces
+
+
+def active_text(run: RunSummary | None, gate: Gate | None, step: str, now: float) -> Content:
+    """The run in progress, or the one that was interrupted; `step`: the title of the step it is at."""
+    if run is None:
+        return lines([line(("IN PROGRESS", "$muted"), "   nothing; n begins a release")])
+    mark = RUN_MARKS[run.state]
+    at = f" at {step}" if step else ""
+    first = line(
+        (f"{mark}", mark.style),
+        (f"   run {run.id} · {run.kind} {run.from_version} → {run.to_version}", "bold"),
+        f"{at} · {name_of(run.operator)} · since {local_day(run.started_at, now)}",
+    )
+    rows = [line(("IN PROGRESS", "$muted")), first]
+    if gate is not None:
+        rows.append(line((f"it asks: {gate.question}", "$warn")))
+    does = "takes it up again" if run.state is RunState.INTERRUPTED else "attaches to it"
+    rows.append(line(("a", "bold"), (f" {does}", "$muted")))
+    return lines(rows)

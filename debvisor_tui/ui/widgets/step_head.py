@@ -1,0 +1,128 @@
+"""The head of a step's screen: its title and clock, and how far its work is."""
+
+from textual.content import Content
+
+from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.states import StepState
+from debvisor_tui.model.views import StepView
+from debvisor_tui.ui.feed import Progressed
+from debvisor_tui.ui.marks import Mark
+from debvisor_tui.ui.paint import LineWidget, between, line
+from debvisor_tui.ui.units import format_bytes, format_count
+
+BAR = 20  # cells
+FULL_GUESS = 0.95  # an estimated bar never claims to be done
+
+
+class StepTitle(LineWidget):
+    DEFAULT_CSS = "StepTitle { height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._step: StepView | None = None
+        self._mark: Mark | None = None
+        self._elsewhere = ""
+        self._now = 0.0
+
+    def show(self, step: StepView, mark: Mark, elsewhere: str, now: float) -> None:
+        """`elsewhere`: the title of the step the run is at, if that is another one."""
+        new = (step, mark, elsewhere)
+        same = new == (self._step, self._mark, self._elsewhere)
+        self._step, self._mark, self._elsewhere = new
+        self._now = now
+        if not same:
+            self.refresh()
+
+    def tick(self, now: float) -> None:
+        self._now = now
+        clock = self._clock()
+        if self._step is not None and self._step.state is StepState.RUNNING and clock:
+            self.refresh_line(0, self.size.width - len(clock), len(clock))
+
+    def _clock(self) -> str:
+        attempt = self._step.attempt if self._step else None
+        if attempt is None:
+            return ""
+        return format_clock(self._now - attempt.started_at if attempt.seconds is None else attempt.seconds)
+
+    def line_at(self, y: int) -> Content:
+        step, mark = self._step, self._mark
+        if step is None or mark is None:
+            return Content("")
+        left = line((step.title, "bold"), "  ", (str(mark), mark.style))
+        if self._elsewhere:
+            left = line(left, (f"   the run is at {self._elsewhere} · f goes there", "$warn"))
+        right = f"attempt {step.attempt.number} · {self._clock()}" if step.attempt else "not started"
+        return between(left, line((right, "$muted")), self.size.width)
+
+
+class ProgressLine(LineWidget):
+    """A bar where the end is known; where it is not, a guess from how long the step usually takes, marked as such."""
+
+    DEFAULT_CSS = "ProgressLine { height: 1; display: none; } ProgressLine.-on { display: block; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._step: StepView | None = None
+        self._told: Progressed | None = None
+        self._first: tuple[float, float] | None = None  # (unix seconds, done) of the first report
+        self._now = 0.0
+
+    def show(self, step: StepView | None, told: Progressed | None, now: float) -> None:
+        """`step`: the running step, or None if nothing runs here; `told`: its last report."""
+        if step is None or told is None or (self._step is not None and step.attempt != self._step.attempt):
+            self._first = None
+        if told is not None and self._first is None:
+            self._first = (now, told.done)
+        self._step, self._told, self._now = step, told, now
+        self.set_class(step is not None and bool(self.line_at(0).plain), "-on")
+        self.refresh()
+
+    def tick(self, now: float) -> None:
+        before = self.line_at(0) if self._step else None
+        self._now = now
+        if before is not None and not self.line_at(0).is_same(before):
+            self.refresh()
+
+    def line_at(self, y: int) -> Content:
+        step, told = self._step, self._told
+        if step is None or step.attempt is None:
+            return Content("")
+        elapsed = max(self._now - step.attempt.started_at, 0.0)
+        if told is not None and told.total:
+            ratio = min(max(told.done / told.total, 0.0), 1.0)
+            amounts = f"{ratio:4.0%}  {_amount(told.done, told.total, told.unit)}"
+            return line(_bar(ratio), f" {amounts}", (self._rest(told, ratio), "$muted"))
+        if told is not None:
+            note = f" · {told.note}" if told.note else ""
+            return line((f"{_amount(told.done, None, told.unit)} so far{note}", "$muted"))
+        if step.usual:
+            ratio = min(elapsed / step.usual, FULL_GUESS)
+            left = step.usual - elapsed
+            words = f"about {format_duration(left)} left" if left >= 1 else "longer than usual"
+            return line(_bar(ratio), (f" usually {format_duration(step.usual)} · {words}", "$muted"))
+        return Content("")
+
+    def _rest(self, told: Progressed, ratio: float) -> str:
+        note = f"  {told.note}" if told.note else ""
+        if self._first is None or told.total is None or ratio >= 1:
+            return note
+        seconds, done = self._now - self._first[0], told.done - self._first[1]
+        if seconds < 1 or done <= 0:
+            return note
+        rate = done / seconds
+        speed = f"  {format_bytes(rate)}/s" if told.unit == "bytes" else ""
+        return f"{speed}  about {format_duration((told.total - told.done) / rate)} left{note}"
+
+
+def _bar(ratio: float) -> Content:
+    full = round(ratio * BAR)
+    return line(("█" * full, "$accent"), ("░" * (BAR - full), "$faint"))
+
+
+def _amount(done: float, total: float | None, unit: str) -> str:
+    if unit == "bytes":
+        return format_bytes(done) if total is None else f"{format_bytes(done)} of {format_bytes(total)}"
+    if unit == "seconds":
+        return format_clock(done) if total is None else f"{format_clock(done)} of {format_clock(total)}"
+    return f"{format_count(int(done))} {unit}" if total is None else f"{int(done)} of {int(total)} {unit}"

@@ -1,0 +1,86 @@
+"""The playbook at the left: phases and steps, each with its glyph, its name and how long it took."""
+
+from textual.content import Content
+
+from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.states import StepState
+from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.marks import STEP_MARKS, WAITING, Mark
+from debvisor_tui.ui.paint import LineWidget, cell, line
+
+TIME = 6  # cells of the duration
+
+
+def mark_of(view: RunView, step: StepView) -> Mark:
+    """The step's mark; a step that waits for a person says so, unless something worse is to be said."""
+    gate = view.gate
+    asks = {GateKind.READY, GateKind.ATTEST, GateKind.ACKNOWLEDGE}
+    if gate is not None and gate.step == step.id and gate.kind in asks:
+        return WAITING
+    return STEP_MARKS[step.state]
+
+
+def short_time(seconds: float) -> str:
+    """ "12 s", from a minute on "3:05"."""
+    return format_duration(seconds) if seconds < 59.5 else format_clock(seconds).lstrip("0").rjust(4, "0")
+
+
+class StepList(LineWidget):
+    DEFAULT_CSS = """
+    StepList { width: 24; height: 100%; padding: 0 0 0 1; border-right: solid $faint; }
+    .-wide StepList { width: 32; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._view: RunView | None = None
+        self._rows: list[StepView | str] = []
+        self._shown = ""
+        self._now = 0.0
+
+    def show(self, view: RunView, shown: str, now: float) -> None:
+        """`shown`: the step whose body stands at the right."""
+        rows: list[StepView | str] = []
+        phase = ""
+        for step in view.steps:
+            if step.phase != phase:
+                phase = step.phase
+                rows.append(phase.upper())
+            rows.append(step)
+        same = rows == self._rows and shown == self._shown and self._view is not None and view.gate == self._view.gate
+        self._view, self._rows, self._shown, self._now = view, rows, shown, now
+        if not same:
+            self.refresh()
+
+    def tick(self, now: float) -> None:
+        """Time has gone on: only the running step's duration is drawn anew."""
+        self._now = now
+        for y, row in enumerate(self._rows):
+            if isinstance(row, StepView) and row.state is StepState.RUNNING:
+                self.refresh_line(y, self.outer_size.width - 1 - TIME, TIME)
+
+    def line_at(self, y: int) -> Content:
+        if y >= len(self._rows) or self._view is None:
+            return Content("")
+        row = self._rows[y]
+        if isinstance(row, str):
+            return line((row, "$muted"))
+        mark = mark_of(self._view, row)
+        here = row.id == self._shown
+        style = "bold" if here else ("$muted" if row.state is StepState.PENDING and mark is not WAITING else "")
+        room = self.size.width - 3 - TIME - 1
+        return line(
+            ("›" if here else " ", "bold $accent"),
+            (f"{mark.glyph} ", mark.style),
+            cell(row.title, room, style),
+            cell(self._time(row), TIME, "$muted", right=True),
+        )
+
+    def _time(self, step: StepView) -> str:
+        attempt = step.attempt
+        if attempt is None:
+            return ""
+        if attempt.seconds is not None:
+            return short_time(attempt.seconds)
+        return short_time(max(self._now - attempt.started_at, 0)) if step.state is StepState.RUNNING else ""
