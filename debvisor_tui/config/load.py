@@ -42,7 +42,11 @@ def parse_settings(path: Path) -> Settings:
         problems = problems_of(error) + stray
     else:
         if not stray:
-            return settings.model_copy(update={"path": path, "warnings": _warnings(path, settings)})
+            # Not where the program happens to be called from: the runner outlives that.
+            platform = settings.platform.model_copy(update={"cwd": settings.platform.cwd or path.parent})
+            return settings.model_copy(
+                update={"path": path, "warnings": _warnings(path, settings), "platform": platform}
+            )
         problems = stray
     raise ConfigError(str(path), problems, "Every key, and what it is for: debvisor-tui config schema")
 

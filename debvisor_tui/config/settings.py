@@ -88,13 +88,15 @@ class ProcessPlatform(Part):
     )
     cwd: AnyPath | None = Field(
         default=None,
-        description="the folder that the restart command runs in",
+        description="the folder that the restart command runs in; default: the config's folder",
         examples=["/srv/debvisor"],
     )
     settle: Duration = Field(
         default=2.0, description="how long the new process must live before it counts as started"
     )
-    stop_timeout: Duration = Field(default=30.0, description="how long the old process may take to end")
+    stop_timeout: Duration = Field(
+        default=30.0, description="how long the old process may take to make way for the new one"
+    )
 
 
 class GitSource(Part):
@@ -230,7 +232,9 @@ class StepOverride(Part):
         default=(), description="commands to run after the step's work", examples=[[["lbctl", "undrain", "web1"]]]
     )
     timeout: Duration | None = Field(
-        default=None, description="how long the step may take; by default a limit that fits the step", examples=["10m"]
+        default=None,
+        description="how long the step may take; by default a limit that fits the step",
+        examples=["10m"],
     )
 
     @model_validator(mode="after")

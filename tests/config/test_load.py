@@ -115,6 +115,7 @@ def test_relative_paths_are_relative_to_the_config_and_its_path_is_absolute(
     monkeypatch.chdir(tmp_path / "etc")
     settings = load_settings(Path("host.toml"))
     assert settings.path == tmp_path / "etc" / "host.toml"
+    assert settings.platform.cwd == tmp_path / "etc"
     assert settings.source.checkout == tmp_path / "etc" / "checkout"
     assert settings.backup.dir == tmp_path / "home" / "backups"
     assert settings.ci.status_file == str(tmp_path / "etc" / "ci" / "{commit}.json")
