@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import traceback
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any, Dict, Iterator, List, Optional  # noqa: UP035 - the release may run Python 3.8
 
 Json = Dict[str, Any]  # noqa: UP006
+
+LONGEST = 5.0  # seconds
 
 
 class CannotTell(Exception):
@@ -246,6 +249,22 @@ def _scan(statement: str, added: set[str]) -> Json:
     return operation(text, bool(_SUSPECT.search(statement)))
 
 
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """A migration's Python runs for real while its operations are recorded: one that waits must not hold us."""
+
+    def too_long(*_: Any) -> None:
+        raise CannotTell(f"it works for more than {seconds:.0f} s outside the database")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def describe(script: Any, dialect: str) -> Json:
     """One revision (an alembic Script) as the Migration of model/evidence.py."""
     down = script.down_revision
@@ -258,13 +277,15 @@ def describe(script: Any, dialect: str) -> Json:
     }
     up = Recorder(dialect)
     try:
-        up.run(script.module.upgrade)
+        with _at_most(LONGEST):
+            up.run(script.module.upgrade)
     except (Exception, SystemExit) as error:
         answer["unknown"] = first_line(error)
     answer["operations"], answer["sql"] = up.operations, up.sql
     back = Recorder(dialect)
     try:
-        back.run(script.module.downgrade)
+        with _at_most(LONGEST):
+            back.run(script.module.downgrade)
         if not back.operations and (up.operations or answer["unknown"]):
             answer["irreversible"] = "its downgrade does nothing"
     except (Exception, SystemExit) as error:
