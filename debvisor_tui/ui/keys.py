@@ -21,6 +21,11 @@ _DISPLAY = {
 }
 
 
+def key_name(name: str) -> str:
+    """What stands on the key that Textual calls `name`."""
+    return _DISPLAY.get(name, name)
+
+
 def key(
     scope: str,
     keys: str,

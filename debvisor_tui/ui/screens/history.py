@@ -137,7 +137,7 @@ class HistoryScreen(DebvisorScreen[None]):
             widget.set_class(self.searching, "-hidden")
         for widget in (self.log_words, self.hit_list):
             widget.set_class(not self.searching, "-hidden")
-        self.what.update("search all logs" if self.searching else "runs")
+        self.what.update("search all logs" if self.searching else "filter")
         (self.log_words if self.searching else self.run_filter).focus()
         self._tell()
 

@@ -73,7 +73,6 @@ class RunHistoryScreen(LogScreen[None]):
     RunHistoryScreen ContentSwitcher { height: 1fr; }
     RunHistoryScreen #record-attempt { height: auto; padding: 0 1; }
     RunHistoryScreen #record-metrics { padding: 0 1; }
-    RunHistoryScreen LogPane { padding: 0 1; }
     """
 
     record: reactive[Record | None] = reactive(None, init=False)

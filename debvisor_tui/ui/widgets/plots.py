@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from debvisor_tui.model.durations import format_clock
 
+FAR_ABOVE = 4.0  # times what was measured
 MOST_POINTS = 400  # a line drawn; a terminal has no more columns to tell them apart
 
 Rgb = tuple[int, int, int]
@@ -108,7 +109,8 @@ def plot_text(chart: Chart, width: int, height: int, colour: Callable[[str], Rgb
     plot.xlim(chart.start - 2 * column, chart.end + 4 * column)  # room for the names at the lines' ends
     plot.ylim(0, top)
     for level in reversed(chart.levels):  # the first one matters most: it is drawn over the others
-        plot.hline(level.value, color=colour(level.tone))
+        if level.value <= top:
+            plot.hline(level.value, color=colour(level.tone))
     for _, at in chart.moments:
         plot.vline(at, color=colour("axis"))
     for series in chart.series:
@@ -127,9 +129,10 @@ def plot_text(chart: Chart, width: int, height: int, colour: Callable[[str], Rgb
 
 
 def _top(chart: Chart) -> float:
-    values = [y for series in chart.series for _, y in series.points if y is not None]
-    values += [level.value for level in chart.levels]
-    return max(values, default=1.0) * 1.15 or 1.0
+    """The highest value drawn; a level far above all that was measured is only named, or nothing could be read."""
+    measured = max((y for series in chart.series for _, y in series.points if y is not None), default=0.0)
+    levels = [level.value for level in chart.levels if not measured or level.value <= FAR_ABOVE * measured]
+    return max(measured, *levels, 0.0) * 1.15 or 1.0
 
 
 def _pieces(points: tuple[tuple[float, float | None], ...]) -> list[list[tuple[float, float]]]:
@@ -146,7 +149,10 @@ def _pieces(points: tuple[tuple[float, float | None], ...]) -> list[list[tuple[f
 
 def _values(chart: Chart, top: float, rows: int) -> dict[float, str]:
     """The value axis: the levels by name, then zero and the top, where their rows are free."""
-    wanted = [(level.value, f"{level.label} {chart.show(level.value)}") for level in chart.levels]
+    wanted = [
+        (min(level.value, top), f"{level.label} {chart.show(level.value)}" + (" ↑" if level.value > top else ""))
+        for level in chart.levels
+    ]
     wanted += [(0.0, chart.show(0.0)), (top, chart.show(top))]
     taken: set[int] = set()
     values: dict[float, str] = {}

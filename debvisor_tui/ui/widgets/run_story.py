@@ -15,6 +15,7 @@ from debvisor_tui.model.views import Event, RunView
 from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.paint import Piece, line
+from debvisor_tui.ui.units import format_bytes
 from debvisor_tui.ui.widgets.fluid import hang, page
 
 INDENT = 10  # cells of the time column
@@ -139,7 +140,7 @@ def _facts(change: Change) -> list[tuple[str, Content]]:
     """(name, "before → after") of every fact of a change; a list of migrations by their names."""
     facts = []
     for name in dict.fromkeys([*change.before, *change.after]):
-        before, after = _value(change.before.get(name)), _value(change.after.get(name))
+        before, after = _value(change.before.get(name), name), _value(change.after.get(name), name)
         if name not in change.after:
             told = line(before)
         elif name not in change.before:
@@ -152,11 +153,18 @@ def _facts(change: Change) -> list[tuple[str, Content]]:
     return facts
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, name: str = "") -> str:
+    """A fact for people; `name` tells its unit."""
     if value is None:
         return "none"
+    if name in {"started", "at"} and isinstance(value, int | float):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+    if name == "bytes" and isinstance(value, int | float):
+        return format_bytes(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return one_line(str(value.get("revision") or ", ".join(f"{k} {_value(v)}" for k, v in value.items())))
+        return one_line(str(value.get("revision") or ", ".join(f"{k} {_value(v, k)}" for k, v in value.items())))
     if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value) or "none"
     return one_line(str(value))
@@ -188,18 +196,12 @@ def evidence(view: RunView, width: int) -> Content:
         if not facts:
             continue
         mark = STEP_MARKS[step.state]
-        rows += (
-            [Content(), line((step.title, "bold"), "  ", (str(mark), mark.style))]
-            if rows
-            else [line((step.title, "bold"), "  ", (str(mark), mark.style))]
-        )
+        rows += [Content()] if rows else []
+        rows.append(line((step.title, "bold"), "  ", (str(mark), mark.style)))
         for fact in facts:
-            rows.append(
-                hang(line((f"{fact.name}: ", "$muted"), fact.text), width, INDENT, (local_time(fact.at), "$muted"))
-            )
-            plain = [
-                f"{k} {_value(v)}" for k, v in fact.value.items() if isinstance(v, str | int | float) and v != ""
-            ]
+            head = line((f"{fact.name}: ", "$muted"), fact.text)
+            rows.append(hang(head, width, INDENT, (local_time(fact.at), "$muted")))
+            plain = [f"{k} {_value(v, k)}" for k, v in fact.value.items() if isinstance(v, str | int | float) and v]
             if len(plain) > 1:
                 rows.append(hang(" · ".join(plain), width, INDENT, style="$muted"))
     return page(rows) if rows else Content("No step of this run has established anything yet.")

@@ -157,7 +157,7 @@ def error_chart(watch: Watch) -> Chart:
 def latency_chart(watch: Watch) -> Chart:
     series = tuple(
         Series(name, tuple((s.elapsed, None if s.problem else getattr(s, name)) for s in watch.samples), tone)
-        for name, tone in (("p50", "first"), ("p95", "main"), ("p99", "last"))
+        for name, tone in (("p50", "first"), ("p99", "last"), ("p95", "main"))  # what is judged is drawn on top
     )
     levels = [Level("p95 limit", watch.limits.max_p95, "limit")]
     if (p95 := watch.before.get("p95")) is not None:
@@ -183,4 +183,6 @@ def restart_line(watch: Watch) -> Content | None:
     if watch.restarted_at is None or not watch.samples or watch.restart is not None:
         return None
     ago = watch.samples[0].at - watch.samples[0].elapsed - watch.restarted_at
+    if ago < 0:
+        return None
     return Content.assemble((f"restarted {format_duration(ago)} before the watch began", "$muted"))
