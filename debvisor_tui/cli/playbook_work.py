@@ -1,6 +1,5 @@
 """How `debvisor-cli` does its work: the log on stderr, questions on the terminal, results to the caller."""
 
-import asyncio
 import os
 import sys
 import time
@@ -34,6 +33,8 @@ def settings_of(context: typer.Context) -> "Settings":
 
 def work(settings: "Settings", step: str, do: Callable[["StandaloneContext"], Awaitable[T]]) -> T:
     """Run `do` in a step's context that logs to stderr; Ctrl-C cancels it, and what it started."""
+    import asyncio
+
     from debvisor_tui.model.playbook import RunKind
     from debvisor_tui.tasks.base import Job
     from debvisor_tui.tasks.standalone import StandaloneContext
@@ -96,7 +97,10 @@ async def _ask(gate: "Gate") -> "Reply":
 
 async def typed(prompt: str) -> str:
     """A line from the terminal, awaited so that Ctrl-C ends it at once."""
-    say_no_newline(prompt)
+    import asyncio
+
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), ready.set)
@@ -105,8 +109,3 @@ async def typed(prompt: str) -> str:
         return sys.stdin.readline().strip()
     finally:
         loop.remove_reader(sys.stdin.fileno())
-
-
-def say_no_newline(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
