@@ -1,6 +1,6 @@
 """A run: the playbook on the left, the shown step's own body, its gate and its log on the right."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,6 +15,7 @@ from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import line
+from debvisor_tui.ui.run_watch import watch_of
 from debvisor_tui.ui.run_words import name_of
 from debvisor_tui.ui.screens.run_acts import RunActs
 from debvisor_tui.ui.widgets.block import EMPTY, Block
@@ -27,6 +28,9 @@ from debvisor_tui.ui.widgets.key_bar import KeyBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
 from debvisor_tui.ui.widgets.step_head import ProgressLine, StepTitle
 from debvisor_tui.ui.widgets.steps import StepList, mark_of
+
+if TYPE_CHECKING:
+    from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 
 TICK = 1.0  # seconds
 
@@ -69,6 +73,10 @@ class RunScreen(RunActs):
     log_pane = query_one(LogPane)
     find_bar = query_one(FindBar)
 
+    def __init__(self, run: int, *, observe: bool = False) -> None:
+        super().__init__(run, observe=observe)
+        self._watch_body: MonitorBody | None = None
+
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "", f"run {self.run_id}")
         with Horizontal(id="frame"):
@@ -86,7 +94,7 @@ class RunScreen(RunActs):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.evidence_box.border_title = "evidence"
+        self.evidence_box.border_title = " evidence "
         self.set_interval(TICK, self._tick, name="run-clock")
         self.start_feed()
 
@@ -124,9 +132,31 @@ class RunScreen(RunActs):
         running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
         told = self.told if running is not None and self.told is not None and self.told.step == running.id else None
         self.progress.show(running, told, now)
+        self._show_watch(view, step, now)
         body = body_of(step.id)(view, step, Look(max(self.panel.content_size.width - 2, 20), now, sql=self.sql))
         self.evidence.show(body)
         self.evidence_box.display = bool(body.plain)
+
+    def _show_watch(self, view: RunView, step: StepView, now: float) -> None:
+        """The monitor's plots stand where other steps have their evidence."""
+        wanted = step.id == "monitor" and step.attempt is not None
+        self.set_class(wanted, "-watch")
+        body = self._watch_body
+        if not wanted or step.attempt is None:
+            if body is not None:
+                body.display = False
+            return
+        if body is None:
+            from debvisor_tui.ui.widgets.monitor_body import MonitorBody  # with its plots, only once needed
+
+            body = self._watch_body = MonitorBody()
+            self.panel.mount(body, before=self.gate_panel)
+        body.display = True
+        if self.samples_of != step.attempt.id:
+            self.samples_of, self.samples = step.attempt.id, []
+            self.run_worker(self.feed.read_samples(step.attempt.id), group="samples", exclusive=True)
+        told = self.told if self.told is not None and self.told.step == step.id else None
+        body.show(watch_of(view, step.attempt, self.samples, self.session.settings.monitor, told, now))
 
     def _show_gate(self, view: RunView, step: StepView, now: float) -> None:
         panel, gate = self.gate_panel, self.gate
@@ -140,7 +170,7 @@ class RunScreen(RunActs):
             title, text = "interrupted", gone_text(view, can_resume=not self.observe)
         elif not self.listening:
             title, text = "the run has ended", closing_text(view, now)
-        panel.border_title = title
+        panel.border_title = f" {title} "
         panel.set_class(danger, "-danger")
         panel.display = bool(text.plain)
         panel.show(text)
@@ -171,7 +201,9 @@ class RunScreen(RunActs):
         if action == "toggle_sql" and (self.shown is None or self.shown.id != "migration-check"):
             return "SQL is shown at the migrations only."
         if action == "switch_plot":
-            return "Plots are shown at the monitor only."
+            body = self._watch_body
+            both = body is None or not body.display or not body.switchable
+            return "There is no other plot to switch to." if both else ""
         return super().refusal(action)
 
     def _look_away(self, by: int) -> None:
@@ -192,6 +224,10 @@ class RunScreen(RunActs):
         self.selected = None
         self.log_pane.action_end()
         self.refresh_keys()
+
+    def action_switch_plot(self) -> None:
+        if self._watch_body is not None:
+            self._watch_body.switch_plot()
 
     def action_toggle_sql(self) -> None:
         self.sql = not self.sql

@@ -39,7 +39,8 @@ _HEADS = {
 def gate_title(gate: Gate, operator: str, *, operates: bool) -> str:
     who = "you" if operates else operator or "the operator"
     what = {GateKind.FAILED: "failed", GateKind.CANCELLED: "cancelled", GateKind.INTERRUPTED: "interrupted"}
-    return f"{what[gate.kind]} · {who} decides" if gate.kind in what else f"waiting for {who}"
+    decides = "you decide" if operates else f"{who} decides"
+    return f"{what[gate.kind]} · {decides}" if gate.kind in what else f"waiting for {who}"
 
 
 def gate_text(gate: Gate, why: str, *, operates: bool) -> Content:

@@ -273,11 +273,15 @@ class LogPane(Widget, can_focus=True):
         return f"log · paused at line {self._top - self.first + 1} of {count} · end to follow"
 
     def render_line(self, y: int) -> Strip:
+        return self._draw(y).apply_style(self.rich_style)
+
+    def _draw(self, y: int) -> Strip:
         width = self.size.width
         if y < TITLE:
             focus = "bold $accent" if self.has_focus else "$muted"
-            text = line(("─ ", "$faint"), (self.title(), focus), " ", ("─" * width, "$faint"))
-            return Visual.to_strips(self, cell(text, width)[:width], width, 1, self.visual_style)[0]
+            title = line(("─ ", "$faint"), (self.title(), focus), " ")
+            rule = cell(line(title, ("─" * max(width - title.cell_length, 0), "$faint")), width)
+            return Visual.to_strips(self, rule, width, 1, self.visual_style)[0]
         bar = self._bar(y - TITLE)
         room = width - 1
         found = self._lines.get(self._top + y - TITLE) if self.last else None
@@ -290,7 +294,8 @@ class LogPane(Widget, can_focus=True):
         if body.cell_length < room - TIME:
             body = body.extend_cell_length(room - TIME)
         elif Strip(self._segments(found)).cell_length > self._left + room - TIME:
-            body = Strip([*body.crop(0, room - TIME - 1), Segment("…", self.get_component_rich_style("log--time"))])
+            more = Segment("…", self.get_component_rich_style("log--time", partial=True))
+            body = Strip([*body.crop(0, room - TIME - 1), more])
         return Strip.join([stamp, body, bar])
 
     def _segments(self, found: LogLine) -> list[Segment]:

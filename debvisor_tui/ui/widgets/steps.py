@@ -29,7 +29,6 @@ def short_time(seconds: float) -> str:
 class StepList(LineWidget):
     DEFAULT_CSS = """
     StepList { width: 24; height: 100%; padding: 0 0 0 1; border-right: solid $faint; }
-    .-wide StepList { width: 32; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
