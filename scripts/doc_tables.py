@@ -134,19 +134,20 @@ def keys() -> str:
     from debvisor_tui.ui.app import DebvisorApp
     from debvisor_tui.ui.base import DebvisorScreen
 
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, str]] = {}
     for info in iter_modules(screens.__path__):
         for item in vars(import_module(f"{screens.__name__}.{info.name}")).values():
-            if isinstance(item, type) and issubclass(item, DebvisorScreen) and "BINDINGS" in vars(item):
-                found[re.sub(r"(?<=[a-z])(?=[A-Z])", " ", item.__name__.removesuffix("Screen")).lower()] = item
-    order = {name: n for n, name in enumerate(("home", "plan", "run", "rollback", "history", "run history"))}
-    named = sorted(found.items(), key=lambda pair: order.get(pair[0], len(order)))
+            if not (isinstance(item, type) and issubclass(item, DebvisorScreen)):
+                continue
+            for binding in vars(item).get("BINDINGS", ()):
+                scope = (binding.id or "").partition(".")[0].replace("_", " ").replace("-", " ")
+                found.setdefault(scope, {})[binding.key_display or binding.key] = binding.tooltip
+    found["everywhere"] = {b.key_display or b.key: b.tooltip for b in vars(DebvisorApp)["BINDINGS"]}
+    order = ("home", "plan", "run", "rollback", "history", "run history")
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for name, owner in [*named, ("everywhere", DebvisorApp)]:
-            for binding in vars(owner)["BINDINGS"]:
-                if binding.tooltip:
-                    yield name, f"`{binding.key_display or binding.key}`", binding.tooltip
+        for scope in (*order, *sorted(found.keys() - set(order))):
+            yield from ((scope, f"`{key}`", tooltip) for key, tooltip in found[scope].items())
 
     return table(("screen", "key", "what it does"), rows())
 
