@@ -143,11 +143,12 @@ def keys() -> str:
                 scope = (binding.id or "").partition(".")[0].replace("_", " ").replace("-", " ")
                 found.setdefault(scope, {})[binding.key_display or binding.key] = binding.tooltip
     found["everywhere"] = {b.key_display or b.key: b.tooltip for b in vars(DebvisorApp)["BINDINGS"]}
-    order = ("home", "plan", "run", "rollback", "history", "run history")
+    order = ("home", "plan", "run", "rollback", "history", "record")
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for scope in (*order, *sorted(found.keys() - set(order))):
-            yield from ((scope, f"`{key}`", tooltip) for key, tooltip in found[scope].items())
+        for scope in sorted(found, key=lambda s: order.index(s) if s in order else len(order)):
+            named = {"record": "one run's history"}.get(scope, scope)
+            yield from ((named, f"`{key}`", tooltip) for key, tooltip in found[scope].items())
 
     return table(("screen", "key", "what it does"), rows())
 
