@@ -27,6 +27,8 @@ from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
 
 
 class PlanScreen(DebvisorScreen[None]):
+    """`version`: the one to show the plan of at once; without it the versions on offer are shown."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         key("plan", "enter", "proceed", "choose", "Choose the version, then start its release"),
         key("plan", "a", "auto", "auto", "Let the run pass its gates by itself until a person must decide"),
@@ -57,6 +59,10 @@ class PlanScreen(DebvisorScreen[None]):
     steps_page = query_one("#plan-page", Page)
     steps = query_one("#plan-steps", Static)
 
+    def __init__(self, version: str | None = None) -> None:
+        super().__init__()
+        self._version = version
+
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "new release")
         yield Static(id="plan-lead", markup=False)
@@ -67,7 +73,11 @@ class PlanScreen(DebvisorScreen[None]):
 
     def on_mount(self) -> None:
         self._tell()
-        self._ask_versions()
+        if self._version:
+            self.chosen = self._version
+            self._ask_plan(self.chosen)
+        else:
+            self._ask_versions()
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -243,5 +253,7 @@ class PlanScreen(DebvisorScreen[None]):
     def action_back(self) -> None:
         if self.chosen:
             self.failure, self.plan, self.chosen = None, None, ""
+            if self.versions is None:
+                self._ask_versions()
         else:
             self.debvisor.pop_screen()

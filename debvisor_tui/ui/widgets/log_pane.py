@@ -122,6 +122,10 @@ class LogPane(Widget, can_focus=True):
 
     def grow(self, first: int, last: int) -> None:
         """The log now has the lines `first`..`last`; drawn within a time that follows how fast the terminal is."""
+        if first and not self.first and self.last:  # it was not known when the first lines were told of
+            self.first = first
+            self._top = max(self._top, first)
+            self.refresh()
         if last <= self.last:
             return
         self.first, self.last = self.first or first, last

@@ -118,6 +118,8 @@ def plot_text(chart: Chart, width: int, height: int, colour: Callable[[str], Rgb
             xs, ys = [x for x, _ in piece], [y for _, y in piece]
             draw = plot.plot if len(piece) > 1 else plot.scatter
             draw(xs, ys, marker="braille", color=colour(series.tone))
+    # Without a single point the library draws no time axis; this one cannot be seen.
+    plot.scatter([chart.start], [0], marker=" ")
     for label, tone, x, y in _names(chart, top, height - 2):
         plot.text(label, x + column, y, color=colour(tone), alignment="left")
     times = [(chart.end * part, format_clock(chart.end * part)) for part in (0.25, 0.5, 0.75, 1)]

@@ -20,13 +20,10 @@ def run_row(run: RunSummary, now: float, width: int) -> Content:
     mark = RUN_MARKS[run.state]
     active = run.ended_at is None and run.state not in ENDED_RUN_STATES
     state = f"{mark} at {run.step}" if run.step and active and wide else str(mark)
-    started = local_day(run.started_at, now)
-    if len(started) > 8 and not wide:
-        started = time.strftime("%m-%d %H:%M", time.localtime(run.started_at))
     return line(
         cell(str(run.id), 5, "$muted", right=True),
         " ",
-        cell(started, 18 if wide else 12, "$muted"),
+        cell(_when(run.started_at, now, wide=wide), 18 if wide else 12, "$muted"),
         cell(str(run.kind), 9),
         cell(f"{run.from_version or '?'} → {run.to_version}", 22 if wide else 18, "bold"),
         cell(state, 28 if wide else 18, mark.style),
@@ -42,6 +39,12 @@ def _took(run: RunSummary, now: float | None, *, wide: bool) -> str:
     return (format_duration if wide else format_clock)(until - run.started_at)
 
 
+def _when(at: float, now: float, *, wide: bool) -> str:
+    """The time alone if it was today, else the day too; without the year where room is short."""
+    told = local_day(at, now)
+    return told if wide or len(told) <= 8 else time.strftime("%m-%d %H:%M", time.localtime(at))
+
+
 def run_text(run: RunSummary) -> str:
     """What the filter looks at."""
     words = (run.id, run.kind, run.from_version, run.to_version, RUN_MARKS[run.state].word, run.operator, run.step)
@@ -50,11 +53,12 @@ def run_text(run: RunSummary) -> str:
 
 def hit_row(hit: SearchHit, words: str, now: float, width: int) -> Content:
     """A found line: its run, step and time, then the line from a little before what was looked for."""
+    wide = width >= WIDE
     head = line(
         cell(f"run {hit.run}", 9),
         cell(hit.step, 16, "$accent"),
         " ",
-        cell(local_day(hit.line.at, now), 17, "$muted"),
+        cell(_when(hit.line.at, now, wide=wide), 18 if wide else 12, "$muted"),
     )
     room = max(width - head.cell_length, 0)
     return line(head, cell(_around(hit.line.text.expandtabs(4), words, room), room))

@@ -91,7 +91,7 @@ def _run_state(data: Mapping[str, Any]) -> Content | None:
         return None
     mark = RUN_MARKS[new]
     reason = f": {reason}" if (reason := _text(data, "reason")) else ""
-    return line((f"{mark.glyph} the run is {mark.word}", mark.style), reason)
+    return line((f"{mark.glyph} run {mark.word}", mark.style), reason)
 
 
 def _step_state(data: Mapping[str, Any], title: str) -> Content | None:
