@@ -1,20 +1,22 @@
 """Why a command failed, in words for the operator."""
 
 import errno
+import re
 import shlex
 import signal
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from debvisor_tui.model.errors import CommandFailed
 from debvisor_tui.model.text import LineAssembler, Redactor, one_line
 
 NOT_THERE = 127  # as shells have it
+_INTERPRETER = re.compile(r"(python|pypy|ruby|perl|node|php|sh|bash|dash|zsh)[0-9.]*")
 
 
 def describe_failure(argv: Sequence[str], exit_code: int, stderr: bytes = b"") -> CommandFailed:
     """The error for a command that ended with `exit_code`; `stderr` is the end of what it wrote there."""
-    name = command_name(argv)
+    name = short_name(argv)
     words = last_words(stderr)
     if exit_code < 0:
         what = f"{name} was ended by {_signal_name(-exit_code)}"
@@ -54,6 +56,13 @@ def could_not_start(argv: Sequence[str], error: OSError | ValueError, cwd: Path 
 def command_name(argv: Sequence[str]) -> str:
     """The program's name, for a sentence: "git", "/srv/panelctl"."""
     return one_line(argv[0], 200) if argv else "an empty command"
+
+
+def short_name(argv: Sequence[str]) -> str:
+    """What the command is called in a sentence: "git"; "panelctl" where an interpreter runs a script."""
+    names = [PurePath(word).name for word in argv[:2]] or ["an empty command"]
+    script = len(names) > 1 and _INTERPRETER.fullmatch(names[0]) and not argv[1].startswith("-")
+    return one_line(names[1] if script else names[0], 200)
 
 
 def shown(argv: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.text import one_line, sanitise
-from debvisor_tui.platforms.execute import Completed, Executor
+from debvisor_tui.platforms.execute import Completed, Executor, run_quietly
 from debvisor_tui.platforms.failures import last_words
 
 QUICK = 30.0  # seconds for a command that only reads the checkout
@@ -113,7 +113,10 @@ def parse_status(data: str) -> tuple[str, ...]:
 
 
 class Git:
-    """One checkout. Every method raises WorkFailed with git's own words if git does."""
+    """One checkout. Every method raises WorkFailed with git's own words if git does.
+
+    What only asks runs quietly; what changes something goes through `execute`, and so into the step's log.
+    """
 
     def __init__(self, checkout: Path, execute: Executor, environ: Mapping[str, str] | None = None) -> None:
         self.checkout = checkout
@@ -180,6 +183,7 @@ class Git:
                 ok=None,
                 limit=limit,
                 environ={**self.environ, **environment(configured.text.strip())},
+                told=True,
             )
         except WorkFailed as error:  # it took too long
             return Fetched(error.what)
@@ -201,13 +205,17 @@ class Git:
         ok: Sequence[int] | None = (0,),
         limit: float = QUICK,
         environ: Mapping[str, str] | None = None,
-        quiet: bool = True,
+        told: bool = False,
     ) -> Completed:
-        """Run `git WORDS`. WorkFailed after `limit` seconds, or if the exit code is not one of `ok` (None: any)."""
+        """Run `git WORDS`; `told`: in the step's log. Its stdout is kept unless it is told.
+
+        WorkFailed after `limit` seconds, or if the exit code is not one of `ok` (None: any).
+        """
         argv = git(self.checkout, *words)
+        execute = self._execute if told else run_quietly
         try:
             async with asyncio.timeout(limit):
-                done = await self._execute(argv, env=environ or self.environ, check=False, capture=quiet, quiet=quiet)
+                done = await execute(argv, env=environ or self.environ, check=False, capture=not told)
         except TimeoutError:
             raise WorkFailed(
                 f"git {words[0]} gave no answer within {limit:.0f} s",

@@ -7,6 +7,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.views import Probe
 from debvisor_tui.platforms.http import Http
 from debvisor_tui.tasks.base import Job, StepContext
@@ -61,7 +62,7 @@ class HealthTask:
         raise WorkFailed(
             f"Not alive and ready {health.successes} times in a row within {format_duration(health.timeout)}: "
             f"{answers}",
-            _hint(ctx.settings),
+            _hint(ctx),
         )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -90,7 +91,7 @@ def _state_of(probes: tuple[Probe, ...]) -> str:
     return ", ".join(f"{p.name} {'ok' if p.ok else p.text}" for p in probes)
 
 
-def _hint(settings: Settings) -> str:
-    log = settings.platform.log_file
+def _hint(ctx: StepContext) -> str:
+    log = ctx.settings.platform.log_file
     look = f"Look at the service's log ({log}), then retry" if log else "Look at the service's log, then retry"
-    return f"{look}; or roll back (R)."
+    return f"{look}; or roll back (R)." if ctx.job.kind is RunKind.RELEASE else f"{look}."

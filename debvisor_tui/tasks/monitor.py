@@ -56,7 +56,7 @@ class MonitorTask:
                 detail=f"{verdict.reason}.\n{numbers}",
             )
             return f"inconclusive ({verdict.reason}); {who} vouched for it"
-        return f"{verdict.reason} ({numbers})"
+        return verdict.reason
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return Finding(Found.NOT_DONE, "watching changes nothing; it has to be watched anew")

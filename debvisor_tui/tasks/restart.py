@@ -34,7 +34,7 @@ class RestartTask:
         mark = LogMark.here(platform.log_file) if platform.log_file else None
         async with ctx.change(ChangeKind.PROCESS, str(platform.pid_file), old.facts() if old else {}) as change:
             try:
-                await ctx.execute(platform.restart, cwd=platform.cwd)
+                await ctx.execute(platform.restart, cwd=platform.cwd or ctx.settings.path.parent)
                 new = await _settled(ctx, platform, old)
             except WorkFailed as error:
                 raise _with_last_words(ctx, error, mark) from None
@@ -103,7 +103,8 @@ def _with_last_words(ctx: StepContext, error: WorkFailed, mark: LogMark | None) 
     ctx.log(f"the last lines of {mark.path} since the restart:")
     for line in lines:
         ctx.log(line, "err")
-    what = f"{error.what}: {one_line(lines[-1], 200)}"
+    last = one_line(lines[-1], 200)
+    what = error.what if last in error.what else f"{error.what}: {last}"
     hint = f"The end of {mark.path} is in this step's log. Mend it and retry, or roll back (R)."
     if isinstance(error, CommandFailed):
         return CommandFailed(what, hint, exit_code=error.command_exit_code)
