@@ -170,7 +170,7 @@ class Follower:
                 self._line(event, f"run {event.run}: {data['kind']} {data['from']} → {data['to']} by {data['by']}")
             case EventKind.STEP_STATE:
                 self._print_step(event, history)
-            case EventKind.EVIDENCE if data["name"] not in {"probe", "request"}:
+            case EventKind.EVIDENCE if data["name"] not in {"probe", "request", "attested"}:
                 self._line(event, f"    {data['text']}")
             case EventKind.RUN_STATE if data["to"] not in {RunState.RUNNING, RunState.WAITING}:
                 reason = f" ({data['reason']})" if data.get("reason") else ""

@@ -215,6 +215,7 @@ def rollback(
         raise UsageError("\n".join(the_plan.blockers), "Decide with --database, --no-database or --restore-backup.")
     if not the_plan.enabled:
         raise UsageError("There is nothing to undo: this run has changed nothing that is still in place.")
+    _refuse_if_another_runs(places, the_plan.run)
     if not yes:
         _ask(the_plan, settings.name)
     person = whoami(headless=True)
@@ -223,6 +224,23 @@ def rollback(
     new = asyncio.run(_start_rollback(settings, places, the_plan.run, options, person))
     code = _follow(settings, places, person, Policy(auto=True), new, as_json=as_json)
     raise typer.Exit(EXIT_DONE if code == EXIT_ROLLED_BACK else code)
+
+
+def _refuse_if_another_runs(places: "Places", release: int) -> None:
+    """A runner that has another release in hand must end first: the way back would lead through its work."""
+    from debvisor_tui.runner.lock import find_holder, lock_held
+    from debvisor_tui.runner.way_back import release_of
+    from debvisor_tui.store.history import History
+
+    holder = find_holder(places)
+    if holder is None:
+        return
+    history = History(places.journal)
+    try:
+        if holder.run is None or release_of(history, holder.run).id != release:
+            raise lock_held(places)
+    finally:
+        history.close()
 
 
 async def _start_rollback(

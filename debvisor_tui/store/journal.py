@@ -123,8 +123,8 @@ class Journal:
             if gate is not None:
                 values["step"] = gate.step
                 tx.event(run, EventKind.GATE, gate.step, gate.to_json())
-            if new in ENDED_RUN_STATES and old not in ENDED_RUN_STATES and old is not RunState.ROLLING_BACK:
-                values["ended_at"] = tx.now
+            if new in ENDED_RUN_STATES:  # a release that had ended before its rollback keeps that moment
+                values["ended_at"] = func.coalesce(t.run.c.ended_at, tx.now)
             tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
 
     def decide(self, run: int, step: str, who: str, answer: str, reason: str = "") -> None:

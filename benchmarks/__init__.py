@@ -1,0 +1,1 @@
+"""What is measured, with one command: `make bench`. Ratios within one run count; single times are noise."""
