@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -24,8 +25,18 @@ from debvisor_tui.ui.theme import THEME
 LAST_RESORT = 5.0  # seconds that an orderly end may take once the terminal has gone
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What is shown at once above home; see :func:`debvisor_tui.ui.start.run_tui`."""
+
+    attach: int | None = None
+    observe: bool = False
+    plan: str | None = None
+    rollback: int | None = None
+
+
 class DebvisorApp(App[int]):
-    """`attach`: the run to show at once, above home."""
+    """`opening`: what is shown at once, above home; `attach` is short for a run to be shown."""
 
     TITLE = "debvisor-tui"
     CSS_PATH = "styles/app.tcss"
@@ -35,11 +46,16 @@ class DebvisorApp(App[int]):
     ]
 
     def __init__(
-        self, session: Session, *, attach: int | None = None, driver_class: type[Driver] | None = None
+        self,
+        session: Session,
+        *,
+        attach: int | None = None,
+        opening: Opening | None = None,
+        driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.session = session
-        self._first_run = attach
+        self._opening = opening or Opening(attach)
         self.register_theme(THEME)
         self.theme = THEME.name
 
@@ -50,8 +66,7 @@ class DebvisorApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, partial(self.leave, 128 + number))
-        if self._first_run is not None:
-            self.show_run(self._first_run)
+        self._open(self._opening)
 
     def leave(self, code: int = 0) -> None:
         """End the TUI; runs go on."""
@@ -69,23 +84,31 @@ class DebvisorApp(App[int]):
     async def on_unmount(self) -> None:
         self.session.close()
 
+    def _open(self, opening: Opening) -> None:
+        if opening.attach is not None:
+            self.show_run(opening.attach, observe=opening.observe)
+        elif opening.plan is not None:
+            self.show_plan(opening.plan)
+        elif opening.rollback is not None:
+            self.show_rollback(opening.rollback)
+
     # -- going places -------------------------------------------------------------------------------------------
 
-    def show_run(self, run: int) -> None:
-        """Show a run, straight above home."""
+    def show_run(self, run: int, *, observe: bool = False) -> None:
+        """Show a run, straight above home. `observe`: never to operate it."""
         from debvisor_tui.ui.screens.run import RunScreen
 
         self.show_home()
-        self.push_screen(RunScreen(run))
+        self.push_screen(RunScreen(run, observe=observe))
 
     def show_home(self) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
-    def show_plan(self) -> None:
+    def show_plan(self, version: str | None = None) -> None:
         from debvisor_tui.ui.screens.plan import PlanScreen
 
-        self.push_screen(PlanScreen())
+        self.push_screen(PlanScreen(version))
 
     def show_rollback(self, run: int) -> None:
         from debvisor_tui.ui.screens.rollback import RollbackScreen

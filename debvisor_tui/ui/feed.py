@@ -102,6 +102,10 @@ class RunFeed:
             error = error or failed
         self._post(FeedEnded(state, error))
 
+    def read_again(self) -> None:
+        """Have the run read anew, soon."""
+        self._stale.set()
+
     async def command(self, name: str, **args: Any) -> None:
         """Send a command to the runner; Refused or RunnerGone say why it was not obeyed."""
         client = self._session.client

@@ -28,6 +28,8 @@ def in_place(view: RunView) -> tuple[Change, ...]:
 
 def can_roll_back(view: RunView) -> str:
     """Why this run cannot be rolled back, or ""."""
+    if view.run.kind is RunKind.ROLLBACK and view.run.state is RunState.SUCCEEDED:
+        return f"{view.run.to_version} runs again; there is nothing more to roll back."
     if view.run.state is RunState.ROLLED_BACK:
         return "This release is rolled back already."
     if view.run.kind is RunKind.RELEASE and not any(c.kind is not ChangeKind.BACKUP for c in in_place(view)):

@@ -27,12 +27,23 @@ def prepare_terminal() -> None:
         os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
 
 
-def run_tui(session: "Session", attach: int | None = None) -> int:
-    """Show the TUI until it is left; the exit code. `attach`: a run to show at once."""
+def run_tui(
+    session: "Session",
+    attach: int | None = None,
+    *,
+    observe: bool = False,
+    plan: str | None = None,
+    rollback: int | None = None,
+) -> int:
+    """Show the TUI until it is left; the exit code.
+
+    It opens on home; or above it on run `attach` (`observe`: only to watch it), on the plan of a release to version
+    `plan`, or on the way back of run `rollback`.
+    """
     prepare_terminal()
-    from debvisor_tui.ui.app import DebvisorApp
+    from debvisor_tui.ui.app import DebvisorApp, Opening
     from debvisor_tui.ui.driver import DebvisorDriver
 
-    app = DebvisorApp(session, attach=attach, driver_class=DebvisorDriver)
+    app = DebvisorApp(session, opening=Opening(attach, observe, plan, rollback), driver_class=DebvisorDriver)
     app.run()
     return app.return_code or 0

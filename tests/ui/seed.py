@@ -171,7 +171,7 @@ class Story:
             journal.set_run_state(self.run, RunState.RUNNING)
             self.attempt, _number = journal.start_attempt(self.run, step)
             if COMMANDS[step]:
-                journal.add_lines(self.attempt, [(self.at, "cmd", command) for command in COMMANDS[step]])
+                journal.add_lines(self.attempt, [(self.at, "cmd", f"$ {command}") for command in COMMANDS[step]])
             for name, text, value in EVIDENCE.get(step, [])[:facts]:
                 journal.add_evidence(self.run, self.attempt, step, name, text, value)
             if told := LINES.get(step):

@@ -5,8 +5,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.screen import ScreenResultType
 from textual.widgets import Input
 
 from debvisor_tui.ui.base import DebvisorModal
@@ -16,13 +17,15 @@ from debvisor_tui.ui.widgets.block import Block
 
 #: What the dialogs share: a box with a title, a text, a danger and a line of keys.
 _BOX = """
-$NAME { align: center middle; background: $background 70%; }
+$NAME { align: center middle; }
 $NAME > Vertical {
     width: 72; max-width: 100%; height: auto; max-height: 100%; padding: 1 2;
     background: $surface; border: round $accent;
 }
 $NAME.-danger > Vertical { border: round $danger; }
 $NAME Block { height: auto; margin-bottom: 1; }
+$NAME VerticalScroll { height: auto; max-height: 40vh; margin-bottom: 1; }
+$NAME VerticalScroll > Block { margin: 0; }
 $NAME #keys { margin: 0; color: $muted; }
 $NAME Input { margin-bottom: 1; }
 """
@@ -32,13 +35,13 @@ def _css(name: str) -> str:
     return _BOX.replace("$NAME", name)
 
 
-def _head(title: str, text: str | Content, danger: str) -> list[Block]:
-    blocks = [Block(line((title, "bold")))]
+def _head(title: str, text: str | Content, danger: str) -> ComposeResult:
+    yield Block(line((title, "bold")))
     if text:
-        blocks.append(Block(text if isinstance(text, Content) else Content(text)))
+        with VerticalScroll(can_focus=False):
+            yield Block(text if isinstance(text, Content) else Content(text))
     if danger:
-        blocks.append(Block(line(("! ", "bold $danger"), (danger, "$danger"))))
-    return blocks
+        yield Block(line(("! ", "bold $danger"), (danger, "$danger")))
 
 
 def _keys(*pairs: tuple[str, str]) -> Block:
@@ -50,13 +53,28 @@ def _keys(*pairs: tuple[str, str]) -> Block:
     return Block(line(*pieces), id="keys")
 
 
-class ConfirmDialog(DebvisorModal[bool]):
+_SCROLLING: list[BindingType] = [
+    key("dialog", "pagedown,down", "scroll_text(1)", "down", "More of the text", show=False),
+    key("dialog", "pageup,up", "scroll_text(-1)", "up", "Back in the text", show=False),
+]
+
+
+class _Scrolling(DebvisorModal[ScreenResultType]):
+    """A dialog whose text may be longer than its box."""
+
+    def action_scroll_text(self, by: int) -> None:
+        for box in self.query(VerticalScroll):
+            box.scroll_relative(y=by * 3, animate=False)
+
+
+class ConfirmDialog(_Scrolling[bool]):
     """Agree with `y`, and with no other key, for Enter is pressed too easily; True if agreed."""
 
     DEFAULT_CSS = _css("ConfirmDialog")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("confirm", "y", "agree", "agree", "Agree to what the dialog says"),
         key("confirm", "escape,n", "refuse", "back", "Go back, nothing is done"),
+        *_SCROLLING,
     ]
 
     def __init__(self, title: str, text: str | Content = "", *, danger: str = "", agree: str = "do it") -> None:
@@ -76,12 +94,13 @@ class ConfirmDialog(DebvisorModal[bool]):
         self.dismiss(False)
 
 
-class ReasonDialog(DebvisorModal[str | None]):
+class ReasonDialog(_Scrolling[str | None]):
     """Asks for a sentence that stands in the history; None if the operator went back. Never returns ""."""
 
     DEFAULT_CSS = _css("ReasonDialog")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("reason", "escape", "refuse", "back", "Go back, nothing is done"),
+        *_SCROLLING,
     ]
 
     def __init__(

@@ -70,6 +70,7 @@ class HomeScreen(DebvisorScreen[None]):
         #home { padding: 1 2 0 2; height: 1fr; }
         Block { height: auto; margin-bottom: 1; }
         #now { min-height: 4; }
+        #runs-title { margin: 0; }
     }
     """
 

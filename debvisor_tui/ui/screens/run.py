@@ -6,7 +6,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.getters import query_one
 
 from debvisor_tui.model.gates import GateKind
@@ -14,7 +13,7 @@ from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import line
+from debvisor_tui.ui.paint import line, lines
 from debvisor_tui.ui.run_watch import watch_of
 from debvisor_tui.ui.run_words import name_of
 from debvisor_tui.ui.screens.run_acts import RunActs
@@ -22,6 +21,7 @@ from debvisor_tui.ui.widgets.block import EMPTY, Block
 from debvisor_tui.ui.widgets.bodies.common import Look
 from debvisor_tui.ui.widgets.bodies.registry import body_of
 from debvisor_tui.ui.widgets.find_bar import FindBar
+from debvisor_tui.ui.widgets.fluid import hang
 from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.key_bar import KeyBar
@@ -32,6 +32,7 @@ from debvisor_tui.ui.widgets.steps import StepList, mark_of
 if TYPE_CHECKING:
     from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 
+GATE_SHORT, GATE_TALL = 9, 14  # rows of the gate's panel at most; see run.tcss
 TICK = 1.0  # seconds
 
 
@@ -100,8 +101,12 @@ class RunScreen(RunActs):
 
     @on(LogGrew)
     def _on_log_grew(self, message: LogGrew) -> None:
-        if message.attempt == self.log_pane.attempt:
-            self.log_pane.grow(0, message.last)
+        if message.attempt != self.log_pane.attempt:
+            return
+        if self.log_pane.first:
+            self.log_pane.grow(self.log_pane.first, message.last)
+        else:
+            self.feed.read_again()  # its first lines: the journal knows where they begin
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -113,8 +118,8 @@ class RunScreen(RunActs):
         if view is None or step is None or not self.is_mounted:
             return
         now = self.session.clock.now()
-        rollback = f" · ROLLBACK of run {view.run.of_run}" if view.run.of_run is not None else ""
-        self.header.about = f"{view.run.from_version} → {view.run.to_version}{rollback}"
+        back = "ROLLBACK " if view.run.of_run is not None else ""
+        self.header.about = f"{back}{view.run.from_version} → {view.run.to_version}"
         self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
         self.header.seconds = (view.run.ended_at or now) - view.run.started_at
         self.steps.show(view, step.id, now)
@@ -127,15 +132,33 @@ class RunScreen(RunActs):
         elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
         self.step_title.show(step, mark_of(view, step), elsewhere, now)
         self.why.show(line((step.why, "$muted")))
-        self.commands.show(Content("\n").join(line(("$ ", "$muted"), (c, "$accent")) for c in step.commands))
+        self.commands.show(
+            lines(row for c in step.commands for row in hang(c, self._width, 2, ("$ ", "$muted"), "$accent"))
+        )
         self.commands.display = bool(step.commands)
         running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
         told = self.told if running is not None and self.told is not None and self.told.step == running.id else None
         self.progress.show(running, told, now)
         self._show_watch(view, step, now)
-        body = body_of(step.id)(view, step, Look(max(self.panel.content_size.width - 2, 20), now, sql=self.sql))
+        about = self._evidence_of(view, step)
+        self.evidence_box.border_title = (
+            " evidence " if about is step else f" {about.title}: {mark_of(view, about).word} "
+        )
+        body = body_of(about.id)(view, about, Look(self._width - 1, now, sql=self.sql))
         self.evidence.show(body)
         self.evidence_box.display = bool(body.plain)
+
+    @property
+    def _width(self) -> int:
+        """Cells of a row in the panel."""
+        return max(self.panel.content_size.width, 20)
+
+    def _evidence_of(self, view: RunView, step: StepView) -> StepView:
+        """The step whose evidence is shown: while one waits to begin, what the one before it has shown."""
+        at = view.steps.index(step)
+        if step.attempts or step.id != self.live or at == 0:
+            return step
+        return view.steps[at - 1]
 
     def _show_watch(self, view: RunView, step: StepView, now: float) -> None:
         """The monitor's plots stand where other steps have their evidence."""
@@ -164,7 +187,9 @@ class RunScreen(RunActs):
         if gate is not None:
             if gate.step == step.id:
                 title = gate_title(gate, name_of(view.run.operator), operates=self.operates)
-                text = gate_text(gate, step.why, operates=self.operates)
+                room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title
+                who = name_of(view.run.operator)
+                text = gate_text(gate, step.why, who, self._width, room, operates=self.operates)
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:
             title, text = "interrupted", gone_text(view, can_resume=not self.observe)

@@ -10,6 +10,7 @@ from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally
+from debvisor_tui.ui.widgets.fluid import hang
 
 #: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
 ENTER = {
@@ -43,17 +44,24 @@ def gate_title(gate: Gate, operator: str, *, operates: bool) -> str:
     return f"{what[gate.kind]} · {decides}" if gate.kind in what else f"waiting for {who}"
 
 
-def gate_text(gate: Gate, why: str, *, operates: bool) -> Content:
-    """`why`: the step's own reason, which stands above already and is not said twice."""
+def gate_text(gate: Gate, why: str, operator: str, width: int, room: int, *, operates: bool) -> Content:
+    """What is asked, what could be lost, and the keys that answer, in `width` cells and `room` rows.
+
+    The detail gets the rows that are left; the dialog that Enter opens shows it whole. `why`: the step's own reason,
+    which stands above already and is not said twice.
+    """
     glyph, style = _HEADS[gate.kind]
-    rows = [line((f"{glyph} ", style), (gate.question, "bold"))]
-    if gate.detail and gate.detail != why:
-        rows.append(Content(gate.detail))
-    if gate.danger:
-        rows.append(line(("! ", "bold $danger"), (gate.danger, "$danger")))
-    if operates:
-        rows.append(_keys(gate))
-    return lines(rows)
+    rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
+    danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
+    keys = (
+        _keys(gate) if operates else line((operator, "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
+    )
+    last = keys.wrap(width)
+    detail = Content(gate.detail).wrap(width) if gate.detail and gate.detail != why else []
+    left = max(room - len(rows) - len(danger) - len(last), 1)
+    if len(detail) > left:
+        detail = [*detail[: left - 1], line(("… l shows the log, e the evidence", "$muted"))]
+    return lines([*rows, *detail, *danger, *last])
 
 
 def _keys(gate: Gate) -> Content:

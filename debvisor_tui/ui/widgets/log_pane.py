@@ -126,9 +126,9 @@ class LogPane(Widget, can_focus=True):
             self.first = first
             self._top = max(self._top, first)
             self.refresh()
-        if last <= self.last:
+        if last <= self.last or not first:
             return
-        self.first, self.last = self.first or first, last
+        self.first, self.last = first, last
         if not self._flushing:
             self._flushing = True
             drain = float(getattr(self.app._driver, "drain_seconds", 0.0))
@@ -265,7 +265,9 @@ class LogPane(Widget, can_focus=True):
         self.refresh(Region(0, 0, self.size.width, TITLE))
 
     def title(self) -> str:
-        count = self.last - self.first + 1 if self.last else 0
+        if not self.last:
+            return "log"
+        count = self.last - self.first + 1
         lines = f"{count:,} line".replace(",", " ") + ("" if count == 1 else "s")
         if self._find_note:
             return f"log · {self._find_note}"
@@ -305,8 +307,6 @@ class LogPane(Widget, can_focus=True):
     def _segments(self, found: LogLine) -> list[Segment]:
         style = self.get_component_rich_style(f"log--{found.stream}", partial=True)
         text = found.text.expandtabs(8)
-        if found.stream == "cmd":
-            text = f"$ {text}"
         if not self.needle:
             return [Segment(text, style)]
         return _highlighted(text, self.needle, style, self.get_component_rich_style("log--found"))

@@ -61,11 +61,12 @@ def active_text(run: RunSummary | None, gate: Gate | None, step: str, now: float
     first = line(
         (f"{mark}", mark.style),
         (f"   run {run.id} · {run.kind} {run.from_version} → {run.to_version}", "bold"),
-        f"{at} · {name_of(run.operator)} · since {local_day(run.started_at, now)}",
+        at,
     )
     rows = [line(("IN PROGRESS", "$muted")), first]
     if gate is not None:
         rows.append(line((f"it asks: {gate.question}", "$warn")))
     does = "takes it up again" if run.state is RunState.INTERRUPTED else "attaches to it"
-    rows.append(line(("a", "bold"), (f" {does}", "$muted")))
+    who = f" · {name_of(run.operator)} began it, {local_day(run.started_at, now)}"
+    rows.append(line(("a", "bold"), (f" {does}{who}", "$muted")))
     return lines(rows)

@@ -12,13 +12,13 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
 from debvisor_tui.model.views import RunSummary
-from debvisor_tui.ui.clock import local_day
+from debvisor_tui.ui.clock import short_day
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import LineWidget, cell, line
 from debvisor_tui.ui.run_words import name_of
 
-_RUN, _STATE, _STARTED, _TOOK = 5, 18, 17, 12
+_RUN, _STATE, _STARTED, _TOOK, _BY = 4, 18, 14, 13, 8  # cells
 
 
 def took(run: RunSummary) -> str:
@@ -26,8 +26,9 @@ def took(run: RunSummary) -> str:
 
 
 def what_of(run: RunSummary) -> str:
-    back = f" (back, of run {run.of_run})" if run.kind is RunKind.ROLLBACK else ""
-    return f"{run.from_version} → {run.to_version}{back}"
+    """ "v1.0.0 → v1.1.0", and "v1.1.0 ↩ v1.0.0" for the way back."""
+    arrow = "↩" if run.kind is RunKind.ROLLBACK else "→"
+    return f"{run.from_version} {arrow} {run.to_version}"
 
 
 class RunTable(LineWidget, can_focus=True):
@@ -75,25 +76,26 @@ class RunTable(LineWidget, can_focus=True):
             self.post_message(self.Opened(self.current))
 
     def line_at(self, y: int) -> Content:
-        room = max(self.size.width - _RUN - _STATE - _STARTED - _TOOK - 2, 10)
+        room = min(max(self.size.width - _RUN - _STATE - _STARTED - _TOOK - _BY - 3, 10), 30)
         if y == 0:
-            heads = (("run", _RUN), ("release", room), ("state", _STATE), ("started", _STARTED))
+            heads = (("run", _RUN), ("release", room), ("state", _STATE), ("started", _STARTED), ("took", _TOOK))
             texts = [cell(text, width, "$muted") for text, width in heads]
-            return line("  ", *texts, cell("took · by", _TOOK, "$muted"))
+            return line("  ", *texts, ("by", "$muted")) if self._runs else Content("")
         if y > len(self._runs):
             return Content("")
         run = self._runs[y - 1]
         mark = RUN_MARKS[run.state]
         here = y - 1 == self._cursor and self.has_focus
         quiet = run.state in ENDED_RUN_STATES - {RunState.FAILED, RunState.ROLLBACK_FAILED}
-        end = took(run) or "not ended"
         return line(
             ("› " if here else "  ", "bold $accent"),
             cell(str(run.id), _RUN, "bold" if here else ""),
-            cell(what_of(run), room, "bold" if here else "" if quiet else "bold"),
+            cell(what_of(run), room - 1, "bold" if here else "" if quiet else "bold"),
+            " ",
             cell(str(mark), _STATE, mark.style),
-            cell(local_day(run.started_at, self._now), _STARTED, "$muted"),
-            cell(f"{end} · {name_of(run.operator)}", _TOOK + 8, "$muted"),
+            cell(short_day(run.started_at, self._now), _STARTED, "$muted"),
+            cell(took(run), _TOOK, "$muted"),
+            cell(name_of(run.operator), _BY, "$muted"),
         )
 
     def on_focus(self) -> None:

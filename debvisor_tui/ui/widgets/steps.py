@@ -68,7 +68,7 @@ class StepList(LineWidget):
         mark = mark_of(self._view, row)
         here = row.id == self._shown
         style = "bold" if here else ("$muted" if row.state is StepState.PENDING and mark is not WAITING else "")
-        room = self.size.width - 3 - TIME - 1
+        room = self.size.width - 3 - TIME
         return line(
             ("›" if here else " ", "bold $accent"),
             (f"{mark.glyph} ", mark.style),

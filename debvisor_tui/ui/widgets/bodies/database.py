@@ -65,9 +65,10 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
         row(
             "database",
             f"{text_of(found.get('current'), 'base')[:12]} → {text_of(found.get('head'), 'base')[:12]} · {count}",
-            *([(f" · ! {destructive} destroys data", "bold $danger")] if destructive else []),
         )
     )
+    if destructive:
+        rows.append(row("", (f"! {destructive} of them destroys data", "bold $danger")))
     for migration in pending:
         rows += _migration(migration, look)
     return lines(rows)
