@@ -185,7 +185,7 @@ def _copy(
             return
         moved_at = time.monotonic()
         done = total - remaining
-        restarts += done < last
+        restarts += done <= last  # it has started again, and come no further than before
         last = done
         if restarts > RESTARTS and pages > 0:
             raise _Disturbed
