@@ -98,6 +98,23 @@ def test_a_database_that_stays_locked_is_told_and_not_waited_for(
     assert "fuser" in told.value.hint
 
 
+def test_a_database_that_is_in_use_for_long_is_not_restored_into(
+    service: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = _back_up(tmp_path)
+    monkeypatch.setattr(sqlite, "WAIT", 0.05)
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.2)
+    service.execute("BEGIN IMMEDIATE")
+    too_long = threading.Event()
+    timer = threading.Timer(20, too_long.set)
+    timer.start()
+    try:
+        with pytest.raises(WorkFailed, match=r"panel\.db is locked"):
+            _database(tmp_path).restore(copy, lambda done, total: None, too_long)
+    finally:
+        timer.cancel()
+
+
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_killed_in_the_middle_of_a_restore_the_database_is_as_it_was(mode: str, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "panel.db", isolation_level=None)) as db:

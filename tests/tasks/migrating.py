@@ -27,6 +27,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import create_engine, pool
 print("env.py talks to stdout")
+__import__("atexit").register(print, "and after the end")
 fileConfig(context.config.config_file_name)
 engine = create_engine(context.config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool)
 with engine.connect() as connection:

@@ -157,13 +157,12 @@ def test_two_writers_at_once_are_refused(release: Release) -> None:
 def test_a_cancelled_backup_ends_its_thread_and_leaves_nothing(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached, ended = threading.Event(), threading.Event()
+    reached, told = threading.Event(), list[bool]()
 
     def slow(self: SQLite, file: Path, progress: object, stop: threading.Event) -> None:
         file.write_bytes(b"half")
         reached.set()
-        stop.wait(20)
-        ended.set()
+        told.append(stop.wait(20))
 
     monkeypatch.setattr(SQLite, "back_up", slow)
 
@@ -175,7 +174,7 @@ def test_a_cancelled_backup_ends_its_thread_and_leaves_nothing(
             await backup
 
     run(story())
-    assert ended.is_set()
+    assert told == [True]
     assert _files(release) == []
     assert [change.state for change in release.made] == [ChangeState.FAILED]
 
@@ -208,3 +207,4 @@ def test_a_backup_with_a_bad_manifest_is_listed_and_never_used(release: Release,
     assert newest(_listed(release), "nightly") is None
     with pytest.raises(DebvisorError, match="cannot be used"):
         prove_whole(listed, lambda done, total: None, threading.Event())
+    assert _take(release, "nightly").path != made.path
