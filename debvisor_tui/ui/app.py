@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
@@ -18,6 +19,7 @@ from textual.screen import Screen
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.home import HomeScreen
+from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
 from debvisor_tui.ui.start import run_tui as run_tui
 from debvisor_tui.ui.theme import THEME
@@ -67,6 +69,22 @@ class DebvisorApp(App[int]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, partial(self.leave, 128 + number))
         self._open(self._opening)
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = too_small(event.size)
+        if small and not isinstance(self.screen, TooSmallScreen):
+            self.push_screen(TooSmallScreen())
+        elif not small and isinstance(self.screen, TooSmallScreen):
+            self.pop_screen()
+
+    def _fatal_error(self) -> None:
+        # No traceback on the operator's terminal: whoever started the app gets the error, and words it.
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """The error that ended the app, or None."""
+        return self._exception
 
     def leave(self, code: int = 0) -> None:
         """End the TUI; runs go on."""

@@ -35,7 +35,7 @@ def run_tui(
     plan: str | None = None,
     rollback: int | None = None,
 ) -> int:
-    """Show the TUI until it is left; the exit code.
+    """Show the TUI until it is left; the exit code. A bug in it is raised once the terminal is restored.
 
     It opens on home; or above it on run `attach` (`observe`: only to watch it), on the plan of a release to version
     `plan`, or on the way back of run `rollback`.
@@ -46,4 +46,6 @@ def run_tui(
 
     app = DebvisorApp(session, opening=Opening(attach, observe, plan, rollback), driver_class=DebvisorDriver)
     app.run()
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or 0

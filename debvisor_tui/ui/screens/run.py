@@ -15,7 +15,7 @@ from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import line, lines
 from debvisor_tui.ui.run_watch import watch_of
-from debvisor_tui.ui.run_words import name_of
+from debvisor_tui.ui.run_words import can_roll_back, name_of
 from debvisor_tui.ui.screens.run_acts import RunActs
 from debvisor_tui.ui.widgets.block import EMPTY, Block
 from debvisor_tui.ui.widgets.bodies.common import Look
@@ -122,7 +122,7 @@ class RunScreen(RunActs):
         self.header.about = f"{back}{view.run.from_version} → {view.run.to_version}"
         self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
         self.header.seconds = (view.run.ended_at or now) - view.run.started_at
-        self.steps.show(view, step.id, now)
+        self.steps.show(view, step.id, now, stranded=self.stranded)
         self._show_step(view, step, now)
         self._show_gate(view, step, now)
         self._show_log(step)
@@ -130,7 +130,7 @@ class RunScreen(RunActs):
 
     def _show_step(self, view: RunView, step: StepView, now: float) -> None:
         elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
-        self.step_title.show(step, mark_of(view, step), elsewhere, now)
+        self.step_title.show(step, mark_of(view, step, stranded=self.stranded), elsewhere, now)
         self.why.show(line((step.why, "$muted")))
         self.commands.show(
             lines(row for c in step.commands for row in hang(c, self._width, 2, ("$ ", "$muted"), "$accent"))
@@ -189,7 +189,8 @@ class RunScreen(RunActs):
                 title = gate_title(gate, name_of(view.run.operator), operates=self.operates)
                 room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title
                 who = name_of(view.run.operator)
-                text = gate_text(gate, step.why, who, self._width, room, operates=self.operates)
+                way_back = not can_roll_back(view)
+                text = gate_text(gate, step.why, who, self._width, room, operates=self.operates, way_back=way_back)
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:
             title, text = "interrupted", gone_text(view, can_resume=not self.observe)

@@ -27,6 +27,8 @@ _ENTER_WORDS = {
     Answer.CONTINUE: "lets it stand and goes on",
 }
 
+_TROUBLE = frozenset({GateKind.FAILED, GateKind.CANCELLED, GateKind.INTERRUPTED})
+
 _HEADS = {
     GateKind.READY: ("■", "bold $warn"),
     GateKind.FAILED: ("✗", "bold $danger"),
@@ -39,23 +41,23 @@ _HEADS = {
 
 def gate_title(gate: Gate, operator: str, *, operates: bool) -> str:
     who = "you" if operates else operator or "the operator"
-    what = {GateKind.FAILED: "failed", GateKind.CANCELLED: "cancelled", GateKind.INTERRUPTED: "interrupted"}
     decides = "you decide" if operates else f"{who} decides"
-    return f"{what[gate.kind]} · {decides}" if gate.kind in what else f"waiting for {who}"
+    return f"{gate.kind} · {decides}" if gate.kind in _TROUBLE else f"waiting for {who}"
 
 
-def gate_text(gate: Gate, why: str, operator: str, width: int, room: int, *, operates: bool) -> Content:
+def gate_text(
+    gate: Gate, why: str, operator: str, width: int, room: int, *, operates: bool, way_back: bool
+) -> Content:
     """What is asked, what could be lost, and the keys that answer, in `width` cells and `room` rows.
 
     The detail gets the rows that are left; the dialog that Enter opens shows it whole. `why`: the step's own reason,
-    which stands above already and is not said twice.
+    which stands above already and is not said twice. `way_back`: there is something to roll back.
     """
     glyph, style = _HEADS[gate.kind]
     rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
     danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
-    keys = (
-        _keys(gate) if operates else line((operator, "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
-    )
+    watching = line((operator, "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
+    keys = _keys(gate, way_back=way_back) if operates else watching
     last = keys.wrap(width)
     detail = Content(gate.detail).wrap(width) if gate.detail and gate.detail != why else []
     left = max(room - len(rows) - len(danger) - len(last), 1)
@@ -64,7 +66,7 @@ def gate_text(gate: Gate, why: str, operator: str, width: int, room: int, *, ope
     return lines([*rows, *detail, *danger, *last])
 
 
-def _keys(gate: Gate) -> Content:
+def _keys(gate: Gate, *, way_back: bool) -> Content:
     pairs: list[tuple[str, str]] = []
     main = ENTER.get(gate.kind)
     if main in gate.answers and main is not None:
@@ -75,12 +77,14 @@ def _keys(gate: Gate) -> Content:
         pairs.append(("x", "declines: the step fails"))
     if Answer.SKIP in gate.answers:
         pairs.append(("s", "skips it"))
+    if way_back and gate.kind in _TROUBLE:
+        pairs.append(("R", "shows the way back"))
     pairs.append(("c", "ends the run here"))
     pieces: list[Piece] = []
     for key, does in pairs:
         if pieces:
             pieces.append((" · ", "$faint"))
-        pieces += [(key, "bold"), (f" {does}", "$muted")]
+        pieces += [(key, "bold $danger" if key == "R" else "bold"), (f" {does}", "$muted")]
     return line(*pieces)
 
 

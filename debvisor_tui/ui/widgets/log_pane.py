@@ -58,7 +58,7 @@ class LogPane(Widget, can_focus=True):
         & > .log--out { color: $foreground; }
         & > .log--note { color: $muted; }
         & > .log--cmd { color: $accent; text-style: bold; }
-        & > .log--err { color: $warn; }
+        & > .log--err { color: #cdb58a; }
         & > .log--found { color: $background; background: $warn; }
         & > .log--bar { color: $faint; }
         & > .log--thumb { color: $muted; }

@@ -12,9 +12,14 @@ from debvisor_tui.ui.paint import LineWidget, cell, line
 TIME = 6  # cells of the duration
 
 
-def mark_of(view: RunView, step: StepView) -> Mark:
-    """The step's mark; a step that waits for a person says so, unless something worse is to be said."""
+def mark_of(view: RunView, step: StepView, *, stranded: bool = False) -> Mark:
+    """The step's mark; a step that waits for a person says so, unless something worse is to be said.
+
+    `stranded`: no runner is there any more, so nothing runs whatever the journal's last word was.
+    """
     gate = view.gate
+    if stranded:
+        return STEP_MARKS[StepState.INTERRUPTED if step.state is StepState.RUNNING else step.state]
     asks = {GateKind.READY, GateKind.ATTEST, GateKind.ACKNOWLEDGE}
     if gate is not None and gate.step == step.id and gate.kind in asks:
         return WAITING
@@ -28,7 +33,7 @@ def short_time(seconds: float) -> str:
 
 class StepList(LineWidget):
     DEFAULT_CSS = """
-    StepList { width: 24; height: 100%; padding: 0 0 0 1; border-right: solid $faint; }
+    StepList { width: 25; height: 100%; padding: 0 1 0 1; border-right: solid $faint; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -37,9 +42,11 @@ class StepList(LineWidget):
         self._rows: list[StepView | str] = []
         self._shown = ""
         self._now = 0.0
+        self._stranded = False
+        self._drawn: object = None
 
-    def show(self, view: RunView, shown: str, now: float) -> None:
-        """`shown`: the step whose body stands at the right."""
+    def show(self, view: RunView, shown: str, now: float, *, stranded: bool = False) -> None:
+        """`shown`: the step whose body stands at the right; `stranded`: see :func:`mark_of`."""
         rows: list[StepView | str] = []
         phase = ""
         for step in view.steps:
@@ -47,8 +54,10 @@ class StepList(LineWidget):
                 phase = step.phase
                 rows.append(phase.upper())
             rows.append(step)
-        same = rows == self._rows and shown == self._shown and self._view is not None and view.gate == self._view.gate
-        self._view, self._rows, self._shown, self._now = view, rows, shown, now
+        new = (rows, shown, view.gate, stranded)
+        same = new == self._drawn
+        self._view, self._rows, self._shown, self._now, self._stranded = view, rows, shown, now, stranded
+        self._drawn = new
         if not same:
             self.refresh()
 
@@ -57,7 +66,7 @@ class StepList(LineWidget):
         self._now = now
         for y, row in enumerate(self._rows):
             if isinstance(row, StepView) and row.state is StepState.RUNNING:
-                self.refresh_line(y, self.outer_size.width - 1 - TIME, TIME)
+                self.refresh_line(y, self.outer_size.width - 2 - TIME, TIME)
 
     def line_at(self, y: int) -> Content:
         if y >= len(self._rows) or self._view is None:
@@ -65,7 +74,7 @@ class StepList(LineWidget):
         row = self._rows[y]
         if isinstance(row, str):
             return line((row, "$muted"))
-        mark = mark_of(self._view, row)
+        mark = mark_of(self._view, row, stranded=self._stranded)
         here = row.id == self._shown
         style = "bold" if here else ("$muted" if row.state is StepState.PENDING and mark is not WAITING else "")
         room = self.size.width - 3 - TIME
@@ -82,4 +91,5 @@ class StepList(LineWidget):
             return ""
         if attempt.seconds is not None:
             return short_time(attempt.seconds)
-        return short_time(max(self._now - attempt.started_at, 0)) if step.state is StepState.RUNNING else ""
+        running = step.state is StepState.RUNNING and not self._stranded
+        return short_time(max(self._now - attempt.started_at, 0)) if running else ""
