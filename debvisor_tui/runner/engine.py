@@ -54,6 +54,7 @@ class Engine:
         self._after_step = after_step
         self._timeout: asyncio.Timeout | None = None
         self._found = ""
+        self._waited = 0.0  # seconds that the attempt under way has waited for a person
 
     async def drive(self) -> Exit | None:
         """Run the steps that are not done; None when all are, or what the operator wants instead."""
@@ -174,7 +175,7 @@ class Engine:
         self._desk.progress = None
         log = self._open_log(step.id, attempt)
         context = self._context(step.id, attempt, log)
-        started = time.monotonic()
+        started, self._waited = time.monotonic(), 0.0
         state, error, hint = StepState.SUCCEEDED, "", ""
         running: StepUnderWay | None = None
         try:
@@ -207,7 +208,7 @@ class Engine:
         if error:
             context.log(error, "err")
         await log.close()
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started - self._waited
         await self._recorder.do(self._journal.end_attempt, attempt, state, seconds, error, hint)
         if state is StepState.CANCELLED and self._desk.exit is not None:
             exit_, self._desk.exit = self._desk.exit, None
@@ -217,7 +218,7 @@ class Engine:
     async def _give_up(self, attempt: int, log: StepLog, started: float) -> None:
         """The operator left at a gate that the step had asked for: the step did not do its work."""
         await log.close()
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started - self._waited
         await self._recorder.do(
             self._journal.end_attempt, attempt, StepState.CANCELLED, seconds, "not answered: the run was left"
         )
@@ -241,7 +242,9 @@ class Engine:
         left = None if limit is None or (when := limit.when()) is None else when - _loop_time()
         if limit is not None:
             limit.reschedule(None)
+        asked = time.monotonic()
         reply, args = await self._wait(gate)
+        self._waited += time.monotonic() - asked
         if exit_ := exit_of(reply, args):
             raise RunLeft(exit_)
         await self._move(RunState.RUNNING)

@@ -54,6 +54,7 @@ async def _run(start: dict[str, Any]) -> int:
     who = Person.from_json(start["who"])
     session = lock = None
     reason = "the runner ended"
+    failure: dict[str, Any] | None = None
     try:
         settings = load_settings(Path(start["config"]))
         places = Places(Path(start["state_dir"]), settings.name)
@@ -77,10 +78,11 @@ async def _run(start: dict[str, Any]) -> int:
     except JournalError as error:
         reason = error.what
         print(error, file=sys.stderr)
-        _say(ready, {"code": error.exit_code, "what": error.what, "hint": error.hint})
+        failure = {"code": error.exit_code, "what": error.what, "hint": error.hint}
         return 1
     except DebvisorError as error:
-        _say(ready, {"code": error.exit_code, "what": error.what, "hint": error.hint})
+        print(error, file=sys.stderr)
+        failure = {"code": error.exit_code, "what": error.what, "hint": error.hint}
         return error.exit_code
     except asyncio.CancelledError:
         reason = "the runner was ended by a signal"
@@ -88,7 +90,7 @@ async def _run(start: dict[str, Any]) -> int:
     except Exception as bug:
         traceback.print_exception(bug)
         what = f"The runner failed: {type(bug).__name__}: {bug}"
-        _say(ready, {"code": 1, "what": what, "hint": f"This is a bug; its details are in {start['log']}."})
+        failure = {"code": 1, "what": what, "hint": f"This is a bug; its details are in {start['log']}."}
         return 1
     finally:
         with contextlib.suppress(JournalError):
@@ -96,6 +98,8 @@ async def _run(start: dict[str, Any]) -> int:
                 await session.close(reason)
         if lock is not None:
             lock.release()
+        if failure is not None:  # said last: who hears it finds the lock free
+            _say(ready, failure)
 
 
 def _words(work: dict[str, Any]) -> str:

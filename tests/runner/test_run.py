@@ -1,0 +1,212 @@
+"""A run in its detached process: it outlives its clients, keeps every line, and moves only as it is told."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+from release_host import ANNA, Host, answer, attached, until
+
+from debvisor_tui.model.changes import ChangeState
+from debvisor_tui.model.errors import LockHeld, Refused, UsageError
+from debvisor_tui.model.gates import Answer, GateKind
+from debvisor_tui.model.people import Person
+from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
+
+pytestmark = pytest.mark.slow
+
+SLOW = "import time\nfor n in range(300):\n    print('line', n, flush=True)\n    time.sleep(0.01)\n"
+
+
+def override(host: Host, step: str, code: str) -> None:
+    host.configure(lambda c: c.update(steps={step: {"command": [sys.executable, "-c", code]}}))
+
+
+def test_a_step_goes_on_without_its_client_and_no_line_is_missing(host: Host) -> None:
+    override(host, "review", SLOW)
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            await answer(client, gate, Answer.RUN)
+            await until(lambda: bool(host.view(run).step("review").attempts), "the step began")
+        # Nobody is attached now.
+        await host.gate(run, GateKind.READY, "ci")
+        lines = [line for line in host.lines(run, "review") if line.startswith("line ")]
+        assert lines == [f"line {n}" for n in range(300)]
+        async with attached(host, Person("bert")) as (client, _):
+            assert client.role == "operator", "the first one has gone"
+
+    asyncio.run(story())
+
+
+def test_gates_refuse_what_is_not_asked_and_keep_what_is_answered(host: Host) -> None:
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _), attached(host, Person("bert")) as (observer, heard):
+            with pytest.raises(Refused, match=r"anna .*operates it|root .*operates it"):
+                await answer(observer, gate, Answer.RUN)
+            with pytest.raises(Refused, match="needs a reason"):
+                await answer(client, gate, Answer.SKIP)
+            with pytest.raises(Refused, match="Possible: run, skip"):
+                await answer(client, gate, Answer.ATTEST, reason="x")
+            with pytest.raises(Refused, match="does not know the command"):
+                await client.command("reboot")
+            with pytest.raises(Refused, match="nothing to undo"):
+                await answer(client, gate, Answer.ROLLBACK, options={})
+            await answer(client, gate, Answer.SKIP, reason="read it on paper")
+            ci = await host.gate(run, GateKind.READY, "ci")
+            with pytest.raises(Refused, match="gone on meanwhile"):
+                await answer(client, gate, Answer.RUN)
+            await observer.command("take-over")
+            with pytest.raises(Refused):
+                await answer(client, ci, Answer.RUN)
+            await answer(observer, ci, Answer.ABORT, reason="enough")
+            await until(lambda: any(m["type"] == "bye" for m in heard), "the runner said goodbye")
+        view = host.view(run)
+        assert view.run.state is RunState.ABORTED
+        assert view.step("review").state is StepState.SKIPPED
+        assert [(d.answer, d.reason) for d in view.decisions] == [("skip", "read it on paper"), ("abort", "enough")]
+
+    asyncio.run(story())
+
+
+def test_cancelling_ends_the_command_and_a_retry_is_a_new_attempt(host: Host) -> None:
+    override(host, "review", "import time\nprint('working', flush=True)\ntime.sleep(600)")
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        async with attached(host) as (client, _):
+            await until(lambda: "working" in _lines(host, run), "the command works")
+            await client.command("cancel")
+            gate = await host.gate(run, GateKind.CANCELLED, "review")
+            override(host, "review", "print('quick')")
+            attempt = host.view(run).step("review").attempts[0]
+            assert attempt.state is StepState.CANCELLED
+            assert "cancelled by" in attempt.error
+            await answer(client, gate, Answer.RETRY)
+            await until(lambda: len(host.view(run).step("review").attempts) == 2, "a second attempt")
+            await until(lambda: "working" in _lines(host, run), "it works again")
+            await client.command("cancel")
+            gate = await host.gate(run, GateKind.CANCELLED, "review")
+            await answer(client, gate, Answer.ABORT, reason="enough")
+            await until(lambda: host.state(run) is RunState.ABORTED, "the run ended")
+
+    asyncio.run(story())
+
+
+def _lines(host: Host, run: int) -> list[str]:
+    return host.lines(run, "review") if host.view(run).step("review").attempts else []
+
+
+def test_a_second_release_is_told_who_runs_the_first(host: Host) -> None:
+    async def story() -> None:
+        await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        with pytest.raises(LockHeld, match=r"runs release v1\.1\.0 on sandbox since"):
+            await start_release(host.settings, host.places, "v1.1.0", Person("bert"))
+
+    asyncio.run(story())
+
+
+def test_a_version_that_does_not_exist_starts_nothing(host: Host) -> None:
+    async def story() -> None:
+        with pytest.raises(UsageError, match=r"v9\.9\.9"):
+            await start_release(host.settings, host.places, "v9.9.9", ANNA)
+        assert host.runner_pid() == 0
+
+    asyncio.run(story())
+
+
+def test_after_kill_9_in_mid_upgrade_the_world_is_inspected_and_nothing_runs_twice(host: Host) -> None:
+    slow = "import time\nprint('half way', flush=True)\ntime.sleep(600)"
+    host.configure(lambda c: c.update(steps={"upgrade": {"after": [[sys.executable, "-c", slow]]}}))
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        async with attached(host) as (client, _):
+            gate = await host.gate(run, GateKind.ATTEST, "review")
+            await answer(client, gate, Answer.ATTEST, reason="read")
+            await until(lambda: "half way" in _upgrade_lines(host, run), "the upgrade is done, its hook hangs")
+        host.end_runner(signal.SIGKILL)
+        await until(lambda: host.runner_pid() == 0, "the lock is free")
+        with pytest.raises(UsageError, match="was not ended"):
+            await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        assert await start_resume(host.settings, host.places, run, ANNA) == run
+        gate = await host.gate(run, GateKind.INTERRUPTED, "upgrade")
+        assert gate.finding == "done", gate.detail
+        view = host.view(run)
+        assert view.step("upgrade").state is StepState.INTERRUPTED
+        assert len(view.step("upgrade").attempts) == 1
+        assert not _alive("half way"), "the hook that was left over was ended"
+        host.configure(lambda c: c.pop("steps"))
+        async with attached(host) as (client, _):
+            await answer(client, gate, Answer.CONTINUE)
+            gate = await host.gate(run, GateKind.READY, "restart")
+            assert len(host.view(run).step("upgrade").attempts) == 1
+            await client.command("rollback", options=RollbackOptions(database=True).to_json())
+            await until(lambda: host.state(run) is RunState.ROLLED_BACK, "rolled back")
+        assert host.sandbox.dir.joinpath("checkout/VERSION").read_text().strip() == "v1.0.0"
+        assert {c.state for c in host.view(run).changes if c.kind != "backup"} == {ChangeState.UNDONE}
+
+    asyncio.run(story())
+
+
+def _upgrade_lines(host: Host, run: int) -> list[str]:
+    return host.lines(run, "upgrade") if host.view(run).step("upgrade").attempts else []
+
+
+def _alive(text: str) -> bool:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
+                if f"print('{text}'".encode() in cmdline.read():
+                    return True
+        except OSError:
+            continue
+    return False
+
+
+def test_a_bad_release_is_rolled_back_three_revisions_and_the_old_one_answers(host: Host) -> None:
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.3.0", ANNA, auto=True)
+        before = None
+        async with attached(host) as (client, heard):
+            gate = await host.gate(run, GateKind.ATTEST, "review")
+            await answer(client, gate, Answer.ATTEST, reason="read")
+            gate = await host.gate(run, GateKind.ACKNOWLEDGE, "migration-check")
+            assert "node.notes" in gate.danger
+            before = host.view(run).found("migration-check", "migrations")[0].value["current"]
+            await answer(client, gate, Answer.ACKNOWLEDGE)
+            await host.gate(run, GateKind.FAILED, "monitor")
+            await client.command("rollback", options={})
+            await until(lambda: any(m["type"] == "run" for m in heard), "the rollback's run is told")
+            await until(lambda: host.state(run) is RunState.ROLLED_BACK, "rolled back")
+        back = host.view(run + 1)
+        assert [step.id for step in back.steps] == ["revert-database", "revert-release", "restart", "health"]
+        revisions = back.found("revert-database", "revisions")[0].value
+        assert len(revisions["applied"]) == 3
+        assert revisions["after"] == before
+        assert back.run.of_run == run
+
+    asyncio.run(story())
+
+
+def test_an_additive_release_that_has_ended_is_rolled_back_without_its_database(host: Host) -> None:
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        async with attached(host) as (client, _):
+            gate = await host.gate(run, GateKind.ATTEST, "review")
+            await answer(client, gate, Answer.ATTEST, reason="read")
+            await until(lambda: host.state(run) is RunState.SUCCEEDED, "released")
+        back = await start_rollback(host.settings, host.places, run, RollbackOptions(), ANNA)
+        await until(lambda: host.state(run) is RunState.ROLLED_BACK, "rolled back")
+        assert [step.id for step in host.view(back).steps] == ["revert-release", "restart", "health"]
+        with pytest.raises(UsageError, match="rolled back already"):
+            await start_rollback(host.settings, host.places, run, RollbackOptions(), ANNA)
+
+    asyncio.run(story())
