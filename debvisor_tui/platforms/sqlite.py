@@ -93,7 +93,7 @@ class SQLite:
         # Through the backup API into the live file, not by renaming a fresh file over it: a running service keeps
         # the old file open and would go on writing into what nobody reads, and a -wal left beside a new file would
         # damage it. SQLite locks the live file, copies in one transaction, and undoes it if we die in between.
-        with explained(self.path, file), closing(_reader(file, immutable=True)) as source:
+        with explained(self.path), closing(_reader(file, immutable=True)) as source:
             if not self.path.exists():
                 self._place_fresh(source, progress, stop)
                 return

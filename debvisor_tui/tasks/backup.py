@@ -23,6 +23,7 @@ from debvisor_tui.tasks.backup_catalog import (
     list_backups,
     make_folder,
     new_path,
+    newest,
     prove_whole,
     prune,
     publish,
@@ -33,6 +34,7 @@ from debvisor_tui.tasks.blocking import in_thread, on_loop
 from debvisor_tui.tasks.database import open_target
 from debvisor_tui.tasks.words import cli, counted
 
+PRE_DEPLOY: Final = "pre-deploy-"  # how the tags of releases' backups begin
 ROOM: Final = 1.2  # times the database's size; the same again for a scratch restore
 
 
@@ -156,7 +158,10 @@ def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
 def _retain(ctx: StepContext, database: Database, protected: Sequence[Path]) -> None:
     mine = [Path(str(c.after.get("path"))) for c in ctx.changes() if c.kind is ChangeKind.BACKUP]
     backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, database.suffix)
-    for path in prune(backups, ctx.settings.backup.keep, [*mine, *protected]):
+    # This release's and the one's before it: if this one is given up, that one can still be rolled back.
+    tags = list(dict.fromkeys(b.tag for b in backups if b.tag.startswith(PRE_DEPLOY) and not b.problem))[:2]
+    needed = [b.path for tag in tags if (b := newest(backups, tag))]
+    for path in prune(backups, ctx.settings.backup.keep, [*mine, *needed, *protected]):
         ctx.log(f"removed {path.name}: only the newest {ctx.settings.backup.keep} are kept")
 
 

@@ -71,17 +71,20 @@ def test_a_second_backup_of_a_tag_overwrites_nothing_and_is_the_one_restored(rel
     assert newest(_listed(release), "nightly") == second
 
 
-def test_the_oldest_go_but_not_this_runs_own(release: Release) -> None:
+def test_the_oldest_go_but_none_that_a_rollback_may_need(release: Release) -> None:
     mine = _take(release, "pre-deploy-v1.0.0")
     of_this_run = list(release.made)
     for number in range(4):
         release.made[:] = of_this_run
         _take(release, f"later-{number}")
     assert [b.tag for b in _listed(release)] == ["later-3", "later-2", "later-1", "pre-deploy-v1.0.0"]
-    release.made.clear()  # another run, which does not need it
-    _take(release, "last")
+    release.made.clear()  # the next release: if it is given up, the one before it may still need its backup
+    _take(release, "pre-deploy-v1.1.0")
+    assert [b.tag for b in _listed(release)] == ["pre-deploy-v1.1.0", "later-3", "later-2", "pre-deploy-v1.0.0"]
+    release.made.clear()  # and the next but one
+    _take(release, "pre-deploy-v1.2.0")
+    assert [b.tag for b in _listed(release)] == ["pre-deploy-v1.2.0", "pre-deploy-v1.1.0", "later-3"]
     assert not mine.path.exists()
-    assert [b.tag for b in _listed(release)] == ["last", "later-3", "later-2"]
 
 
 def test_another_targets_backups_in_the_same_folder_are_left_alone(release: Release, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - the release may run Python 3.8
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or __package__:
     from debvisor_tui.tasks.alembic_probe.alembic_recorder import describe, first_line
 else:  # run as a folder: python puts it first on sys.path
     from alembic_recorder import describe, first_line
