@@ -142,7 +142,8 @@ class PlanScreen(DebvisorScreen[None]):
         newest = next((i for i, version in enumerate(versions or ()) if version.newer), None)
         offers.highlighted = newest
         if not self.chosen:
-            offers.focus()
+            # Without anything to choose enter belongs to the screen, which says why.
+            self.set_focus(offers if newest is not None else None)
         self._tell()
 
     def watch_chosen(self) -> None:

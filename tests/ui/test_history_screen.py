@@ -1,0 +1,180 @@
+"""History: the runs and all their logs can be found, and a run tells what happened in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import seed
+import seed_history
+from stage import play, shown, text_of, until
+
+from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.screens.history import HistoryScreen
+from debvisor_tui.ui.screens.rollback import RollbackScreen
+from debvisor_tui.ui.screens.run_history import RunHistoryScreen
+
+pytestmark = pytest.mark.usefixtures("quiet_home")
+
+SIZES = ((80, 24), (120, 40))
+
+
+def test_typing_filters_the_runs_and_enter_opens_one(tmp_path: Path) -> None:
+    story = seed_history.four_runs(tmp_path)
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=story.at + 7)) as (app, pilot):
+            app.push_screen(HistoryScreen())
+            await until(lambda: "4 runs" in text_of(app), pilot)
+            assert "▶ running" in text_of(app)
+            await pilot.press(*"rollback succ")
+            await until(lambda: " 1 run " in text_of(app), pilot)
+            assert "v1.3.0 → v1.1.0" in text_of(app)
+            assert "v1.1.0 → v1.2.0" not in text_of(app)
+            await pilot.press("enter")
+            await until(lambda: "undoes run 2" in text_of(app), pilot)
+            await pilot.press("escape")
+            await until(lambda: isinstance(app.screen, HistoryScreen), pilot)
+            await pilot.press("escape")
+            await until(lambda: "4 runs" in text_of(app), pilot)
+            await pilot.press(*"[nowhere]")
+            await until(lambda: "No run matches" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_a_line_found_in_any_log_is_opened_where_it_stands(tmp_path: Path) -> None:
+    story = seed_history.four_runs(tmp_path)
+    story.lines(500)
+    story.lines(1, "pg_dump: error: connection to [/] lost")
+    story.lines(500)
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=story.at + 7)) as (app, pilot):
+            app.push_screen(HistoryScreen())
+            await until(lambda: "4 runs" in text_of(app), pilot)
+            await pilot.press("tab", *"lost connec")
+            await until(lambda: "1 line" in text_of(app), pilot)
+            assert "connection to [/] lost" in text_of(app)
+            await pilot.press("enter")
+            await until(lambda: "error: connection to [/] lost" in text_of(app) and "Backup" in text_of(app), pilot)
+            assert isinstance(app.screen, RunHistoryScreen)
+            assert app.screen.run_id == 4
+
+    play(story_of_the_test())
+
+
+def test_older_runs_are_read_at_the_end_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("debvisor_tui.ui.screens.history.PAGE", 5)
+    story = seed.Story(tmp_path)
+    for _ in range(12):
+        story.release()
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=story.at)) as (app, pilot):
+            app.push_screen(HistoryScreen())
+            await until(lambda: "5 runs, and older ones at the end" in text_of(app), pilot)
+            await pilot.press(*["down"] * 4)
+            await until(lambda: "10 runs, and older ones" in text_of(app), pilot)
+            screen = app.screen
+            assert isinstance(screen, HistoryScreen)
+            assert screen.run_list.highlighted == 4  # the reader stays where he was
+            await pilot.press("pagedown")
+            await until(lambda: "12 runs" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_without_a_journal_history_says_how_the_first_run_begins(tmp_path: Path) -> None:
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(HistoryScreen())
+            await until(lambda: "There is no run yet." in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "There is nothing to open here." in text_of(app), pilot)
+            app.push_screen(RunHistoryScreen(7))
+            await until(lambda: "There is no run 7 in the journal." in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_a_run_tells_its_story_in_six_sections(tmp_path: Path) -> None:
+    story = seed_history.four_runs(tmp_path)
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=story.at + 7), size=(120, 60)) as (app, pilot):
+            app.push_screen(RunHistoryScreen(2))
+            await until(lambda: "release v1.1.0 → v1.3.0 by anna" in text_of(app), pilot)
+            await pilot.press("end")
+            await until(lambda: "✗ Restart failed in 1.2 s: The service ended" in text_of(app), pilot)
+            await pilot.press("2")
+            await until(lambda: "log 7 of 7" in text_of(app), pilot)
+            assert "The service ended 0.4 s after it was started." in text_of(app)
+            await pilot.press("shift+tab")
+            await until(lambda: "Upgrade · ✓ done" in text_of(app), pilot)
+            await pilot.press("3")
+            await until(lambda: "9c41d2e07ab3 → d2a95be81c07" in text_of(app), pilot)
+            await pilot.press("4")
+            await until(lambda: "run · Code review · anna (10.0.0.7)" in text_of(app), pilot)
+            await pilot.press("5")
+            await until(lambda: "3 of 3 checks passed" in text_of(app), pilot)
+            await pilot.press("6")
+            await until(lambda: "did not come to its monitor" in text_of(app), pilot)
+            await pilot.press("R")
+            await until(lambda: "rolled back already" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_a_release_is_rolled_back_from_its_history(tmp_path: Path) -> None:
+    story = seed_history.four_runs(tmp_path)
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=story.at + 7)) as (app, pilot):
+            app.push_screen(RunHistoryScreen(1))
+            await until(lambda: "R ROLL BACK" in text_of(app), pilot)
+            await pilot.press("R")
+            await until(lambda: isinstance(app.screen, RollbackScreen), pilot)
+
+    play(story_of_the_test())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("scene", ["runs", "search", "empty"])
+def test_picture(snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
+    at = seed.START
+    if scene != "empty":
+        story = seed_history.four_runs(tmp_path)
+        story.close()
+        at = story.at + 7
+    app = DebvisorApp(seed.session(tmp_path, at=at))
+
+    async def set_the_scene(pilot: Any) -> None:
+        app.push_screen(HistoryScreen())
+        await until(lambda: "4 runs" in text_of(app) or "no run yet" in text_of(app), pilot)
+        if scene == "search":
+            await pilot.press("tab", *"rev")
+            await until(lambda: "revisions pending" in text_of(app), pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("section", [1, 2, 3, 4, 5, 6])
+def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: int, size: tuple[int, int]) -> None:
+    story = seed.Story(tmp_path)
+    run = seed_history.bad_watch(story)
+    story.close()
+    app = DebvisorApp(seed.session(tmp_path, at=story.at + 60))
+
+    async def set_the_scene(pilot: Any) -> None:
+        app.push_screen(RunHistoryScreen(run))
+        await until(lambda: "running" in text_of(app), pilot)
+        await pilot.press(str(section))
+        await pilot.pause(0.2)
+
+    assert snap_compare(app, terminal_size=size, run_before=set_the_scene)

@@ -1,0 +1,154 @@
+"""The plan screen: a version is chosen, its plan read, and only then something is started."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import seed
+import seed_history
+from stage import play, shown, text_of, until
+
+from debvisor_tui.model.errors import DebvisorError, LockHeld
+from debvisor_tui.model.views import ReleasePlan, Version
+from debvisor_tui.runner import ask, spawn
+from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.screens.plan import PlanScreen
+from debvisor_tui.ui.screens.run import RunScreen
+
+pytestmark = pytest.mark.usefixtures("quiet_home")
+
+SIZES = ((80, 24), (120, 40))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the questions answer: a value, or the error they raise; and what was started."""
+    answers: dict[str, Any] = {
+        "versions": seed_history.VERSIONS,
+        "plan": seed_history.release_plan(),
+        "start": 1,
+        "started": [],
+    }
+
+    def answer(name: str) -> Any:
+        if isinstance(answers[name], Exception):
+            raise answers[name]
+        return answers[name]
+
+    async def versions(*_: object) -> tuple[Version, ...]:
+        return answer("versions")  # type: ignore[no-any-return]
+
+    async def plan(*_: object) -> ReleasePlan:
+        return answer("plan")  # type: ignore[no-any-return]
+
+    async def start(_settings: object, _places: object, version: str, person: object, *, auto: bool) -> int:
+        answers["started"].append((version, str(person), auto))
+        return answer("start")  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(ask, "ask_versions", versions)
+    monkeypatch.setattr(ask, "ask_plan", plan)
+    monkeypatch.setattr(spawn, "start_release", start)
+    return answers
+
+
+def test_a_release_is_started_after_its_plan_was_seen_and_production_confirmed(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    story = seed.Story(tmp_path)
+    story.release()
+    story.close()
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen())
+            await until(lambda: "v1.3.0" in text_of(app), pilot)
+            await pilot.press("down", "enter")
+            await until(lambda: "git fetch --tags origin" in text_of(app) or "PRE-DEPLOY" in text_of(app), pilot)
+            assert "by hand, you attest it" in text_of(app)
+            assert "about 26 s and 4 steps not timed yet" in text_of(app)
+            await pilot.press("a", "enter")
+            await until(lambda: "start the release" in text_of(app), pilot)
+            await pilot.press("escape")
+            assert world["started"] == []
+            await pilot.press("enter")
+            await until(lambda: "Release v1.2.0 to production?" in text_of(app), pilot)
+            await pilot.press("y")
+            await until(lambda: isinstance(app.screen, RunScreen), pilot)
+            assert world["started"] == [("v1.2.0", "anna (10.0.0.7)", True)]
+
+    play(story_of_the_test())
+
+
+def test_the_cursor_passes_over_what_is_not_newer(world: dict[str, Any], tmp_path: Path) -> None:
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            screen = PlanScreen()
+            app.push_screen(screen)
+            await until(lambda: "older: R rolls back" in text_of(app), pilot)
+            await pilot.press("down", "down")
+            assert screen.offers.highlighted == 0  # round to the newest, not on to v1.1.0
+            world["versions"] = seed_history.VERSIONS[2:]
+            await pilot.press("r")
+            await until(lambda: "Nothing is newer than what runs now" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "There is no newer version to choose." in text_of(app), pilot)
+            assert world["started"] == []
+
+    play(story_of_the_test())
+
+
+def test_what_is_in_the_way_is_said_and_nothing_is_started(world: dict[str, Any], tmp_path: Path) -> None:
+    world["plan"] = seed_history.release_plan("The checkout /srv/debvisor has local changes [/].")
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen("v1.2.0"))
+            await until(lambda: "v1.2.0 cannot be released yet" in text_of(app), pilot)
+            assert "has local changes [/]" in text_of(app)
+            await pilot.press("enter")
+            await until(lambda: "It cannot start: The checkout" in text_of(app), pilot)
+            world["plan"] = seed_history.release_plan()
+            await pilot.press("r")
+            await until(lambda: "Nothing is touched yet" in text_of(app), pilot)
+            world["start"] = LockHeld("Run 41 of bea is going on.", "Attach to it from home.")
+            await pilot.press("enter")
+            await until(lambda: "start the release" in text_of(app), pilot)
+            await pilot.press("y")
+            await until(lambda: "Run 41 of bea is going on." in text_of(app), pilot)
+            assert isinstance(app.screen, PlanScreen)
+
+    play(story_of_the_test())
+
+
+def test_an_origin_that_is_gone_is_told_and_can_be_asked_again(world: dict[str, Any], tmp_path: Path) -> None:
+    world["versions"] = DebvisorError("The origin does not answer.", "Is the network there? Press r.")
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen())
+            await until(lambda: "The origin does not answer." in text_of(app), pilot)
+            world["versions"] = seed_history.VERSIONS
+            await pilot.press("r")
+            await until(lambda: "Which version?" in text_of(app) and "v1.3.0" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("scene", ["versions", "plan", "problems"])
+def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
+    if scene == "problems":
+        world["plan"] = seed_history.release_plan(
+            "The checkout /srv/debvisor has local changes (2 files). Commit them, or take them away.",
+            "v1.2.0 is not on main.",
+        )
+    app = DebvisorApp(seed.session(tmp_path, at=seed.START))
+
+    async def set_the_scene(pilot: Any) -> None:
+        app.push_screen(PlanScreen())
+        await until(lambda: "v1.3.0" in text_of(app), pilot)
+        if scene != "versions":
+            await pilot.press("down", "enter")
+            await until(lambda: "PRE-DEPLOY" in text_of(app), pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=set_the_scene)

@@ -1,0 +1,194 @@
+"""The rollback screen: what the way back does and costs is there at once, and nothing happens unasked."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import seed
+import seed_history
+from stage import play, runner, shown, text_of, until
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
+from debvisor_tui.runner import ask, spawn
+from debvisor_tui.runner.places import Places
+from debvisor_tui.store.history import History
+from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.screens.rollback import RollbackScreen
+from debvisor_tui.ui.screens.run import RunScreen
+
+pytestmark = pytest.mark.usefixtures("quiet_home")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """`refuse`: the error that the counting ends with; `started`: (run, options) of what was started."""
+    known: dict[str, Any] = {"refuse": None, "started": []}
+
+    async def rollback(_settings: object, places: Places, run: int, options: RollbackOptions) -> RollbackPlan:
+        if known["refuse"]:
+            raise known["refuse"]
+        history = History(places.journal)
+        view = history.run(run)
+        history.close()
+        assert view is not None
+        return seed_history.counted(view, options)
+
+    async def start(_settings: object, _places: object, run: int, options: RollbackOptions, _who: object) -> int:
+        known["started"].append((run, options.to_json()))
+        return run
+
+    monkeypatch.setattr(ask, "ask_rollback", rollback)
+    monkeypatch.setattr(spawn, "start_rollback", start)
+    return known
+
+
+def seeded(folder: Path, what: Any) -> tuple[int, float]:
+    """The run that `what` writes, and the time at its end."""
+    story = seed.Story(folder)
+    run = what(story)
+    story.close()
+    return run, story.at
+
+
+def test_an_additive_release_goes_back_without_its_database_at_one_key(world: dict[str, Any], tmp_path: Path) -> None:
+    run, at = seeded(tmp_path, seed.whole)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "node.region (12 values)" in text_of(app), pilot)
+            assert "○ off" in text_of(app)
+            assert "→ will do       Code back" in text_of(app)
+            assert "back to v1.0.0 (3f2a91c04d7b)" in text_of(app)
+            await pilot.press("escape")
+            assert world["started"] == []
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "node.region (12 values)" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, RunScreen), pilot)
+            assert world["started"] == [(run, {"database": None, "restore_backup": False})]
+
+    play(story_of_the_test())
+
+
+def test_data_is_lost_only_after_it_was_switched_on_stated_and_agreed_to(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    run, at = seeded(tmp_path, seed_history.destructive)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "vm.owner (61 values)" in text_of(app), pilot)
+            assert "○ off: decide" in text_of(app)
+            assert "enter ROLL BACK" not in text_of(app)  # a blocker stands: the key is no offer
+            await pilot.press("enter")
+            await until(lambda: "Going down loses data" in text_of(app), pilot)
+            assert world["started"] == []
+            await pilot.press("space")
+            await until(lambda: "! loses: vm.owner (61 values)" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "Data will be lost on production" in text_of(app), pilot)
+            await pilot.press("enter")  # too easily pressed to mean yes
+            assert world["started"] == []
+            await pilot.press("y")
+            await until(lambda: world["started"], pilot)
+            assert world["started"] == [(run, {"database": True, "restore_backup": False})]
+
+    play(story_of_the_test())
+
+
+def test_a_restore_asks_for_the_targets_name(world: dict[str, Any], tmp_path: Path) -> None:
+    run, at = seeded(tmp_path, seed.whole)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "node.region (12 values)" in text_of(app), pilot)
+            await pilot.press("down", "down", "space")
+            await until(lambda: "! loses: every row written since the backup" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "type production" in text_of(app), pilot)
+            await pilot.press(*"prod", "enter")
+            assert world["started"] == []
+            await pilot.press(*"production", "enter")
+            await until(lambda: world["started"], pilot)
+            assert world["started"] == [(run, {"database": None, "restore_backup": True})]
+
+    play(story_of_the_test())
+
+
+def test_a_living_runner_is_asked_and_nothing_else_is_started(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, at = seeded(tmp_path, seed_history.destructive)
+    shown_runs: list[int] = []
+    monkeypatch.setattr(DebvisorApp, "show_run", lambda _app, run: shown_runs.append(run))
+
+    async def story_of_the_test() -> None:
+        session = seed.session(tmp_path, at=at)
+        async with runner(session, run) as there, shown(session) as (app, pilot):
+            there.refuse = "The run is between two steps."
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "vm.owner (61 values)" in text_of(app), pilot)
+            await pilot.press("space", "enter")
+            await until(lambda: "roll back and lose it" in text_of(app), pilot)
+            await pilot.press("y")
+            await until(lambda: "The run is between two steps." in text_of(app), pilot)
+            there.refuse = ""
+            story = seed.Story(tmp_path, at=at)
+            second = story.rollback(run, ["revert-release", "restart", "health"], "v1.2.0", "v1.1.0")
+            story.close()
+            await pilot.press("enter")
+            await until(lambda: "roll back and lose it" in text_of(app), pilot)
+            await pilot.press("y")
+            await until(lambda: shown_runs, pilot)
+            assert shown_runs == [second]
+            assert there.commands == [("rollback", {"options": {"database": True, "restore_backup": False}})]
+            assert world["started"] == []
+
+    play(story_of_the_test())
+
+
+def test_what_has_changed_nothing_has_no_way_back(world: dict[str, Any], tmp_path: Path) -> None:
+    def nothing(story: seed.Story) -> int:
+        run = story.release()
+        story.play("review", "ci")
+        return run
+
+    run, at = seeded(tmp_path, nothing)
+    world["refuse"] = DebvisorError("Run 1 is not the last one: v1.4.0 (run 9) came after it.", "Roll that one back.")
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "v1.4.0 (run 9) came after it" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "There is nothing to undo." in text_of(app), pilot)
+            await pilot.press("down", "space")
+            await until(lambda: "Code back has no switch" in text_of(app), pilot)
+            assert world["started"] == []
+
+    play(story_of_the_test())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("scene", ["additive", "destructive", "agreed", "restore"])
+def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
+    run, at = seeded(tmp_path, seed_history.destructive if scene in {"destructive", "agreed"} else seed.whole)
+    app = DebvisorApp(seed.session(tmp_path, at=at))
+
+    async def set_the_scene(pilot: Any) -> None:
+        app.push_screen(RollbackScreen(run))
+        await until(lambda: "values)" in text_of(app), pilot)
+        if scene == "agreed":
+            await pilot.press("space")
+            await until(lambda: "! loses" in text_of(app), pilot)
+        elif scene == "restore":
+            await pilot.press("down", "down", "space")
+            await until(lambda: "! loses" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "type production" in text_of(app), pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
