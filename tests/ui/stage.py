@@ -1,9 +1,11 @@
 """A stage for pilot tests: the app on a seeded journal, with the real server of a runner behind it if wanted."""
 
 import asyncio
+import queue
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,3 +83,24 @@ def text_of(app: DebvisorApp) -> str:
 def play(story: Any) -> None:
     """Run a coroutine of a test to its end."""
     asyncio.run(story)
+
+
+@contextmanager
+def runner_aside(session: Session, run: int, *, progress: Message | None = None) -> Iterator[Runner]:
+    """As `runner`, in a thread of its own: for tests whose event loop is not theirs."""
+    stages: queue.Queue[tuple[Runner, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    async def serve() -> None:
+        async with runner(session, run, progress=progress) as stage:
+            over = asyncio.Event()
+            stages.put((stage, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    stage, loop, over = stages.get(timeout=10)
+    try:
+        yield stage
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(timeout=10)
