@@ -1,5 +1,7 @@
 """What one runner process does from lock to end: a release or a rollback, and a rollback after a release."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,12 +53,16 @@ class Session:
         self._history = History(places.journal)
         self._desk = Desk(self._decide, self._check_way_back, self._publish)
         self._server = Server(places, self._desk.handle, self._note, self._standing)
+        self._indexing: asyncio.Task[None] | None = None
         self._run = 0
         self._seq = self._history.last_seq()
 
     async def close(self, reason: str) -> None:
         self._lock.say_ending()
         await self._server.stop(reason)
+        if self._indexing is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._indexing
         await self._recorder.close()
         self._history.close()
 
@@ -158,7 +164,7 @@ class Session:
                     plan = await self._plan(summary.of_run, exit_.options)
                     run = await self._begin_rollback(plan, exit_.who)
                     continue
-            await self._index()
+            self._index_soon()
             return state
 
     def _switch_to(self, run: int) -> None:
@@ -183,7 +189,7 @@ class Session:
         )
 
         async def after_step(step: str) -> None:
-            await self._index()
+            self._index_soon()
             if summary.of_run is not None:
                 await self._mark_undone(summary.of_run, step)
 
@@ -205,6 +211,11 @@ class Session:
         for change in view.changes if view else ():
             if change.kind in UNDOES.get(step, ()) and change.state is not ChangeState.UNDONE:
                 await self._recorder.do(self._journal.settle_change, change.id, ChangeState.UNDONE)
+
+    def _index_soon(self) -> None:
+        """Index the lines so far for search, beside the next step; the run does not wait for it."""
+        if self._indexing is None or self._indexing.done():
+            self._indexing = asyncio.create_task(self._index(), name="index")
 
     async def _index(self) -> None:
         while await self._recorder.do(self._journal.index_lines):

@@ -33,7 +33,8 @@ def _still_needed(connection: Connection) -> int | None:
             t.change.c.kind.in_([ChangeKind.CODE, ChangeKind.IMAGE, ChangeKind.DATABASE]),
         )
     )
-    return connection.execute(query).scalar_one()
+    newest: int | None = connection.execute(query).scalar_one()
+    return newest
 
 
 def _remove(connection: Connection, run: int) -> None:

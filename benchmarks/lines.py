@@ -1,0 +1,94 @@
+"""A million lines from a step's command: into the journal, with the TUI attached and its keys pressed meanwhile."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tomlkit
+
+from benchmarks.terminal import Terminal, peak_memory, percentile
+from debvisor_tui.config.load import load_settings
+from debvisor_tui.model.people import Person
+from debvisor_tui.model.states import StepState
+from debvisor_tui.runner.lock import find_holder
+from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.spawn import start_release
+from debvisor_tui.sandbox.host import Sandbox
+from debvisor_tui.store.history import History
+
+LINES = 1_000_000
+LIMIT = 300.0  # seconds
+PAGE_UP, END = b"\x1b[5~", b"\x1b[F"
+
+WRITER = """
+import sys
+text = ("x" * 91 + "%09d" + chr(10))
+for first in range(0, {lines}, 1000):
+    sys.stdout.write("".join(text % n for n in range(first, first + 1000)))
+"""
+
+
+def measure(folder: Path) -> None:
+    sandbox = Sandbox.create(folder / "sandbox")
+    document = tomlkit.parse(sandbox.config_path.read_text(encoding="utf-8"))
+    document["steps"] = {"review": {"command": [sys.executable, "-c", WRITER.format(lines=LINES)]}}
+    sandbox.config_path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    settings = load_settings(sandbox.config_path)
+    places = Places(sandbox.state_dir, settings.name)
+    run = asyncio.run(start_release(settings, places, "v1.1.0", Person("bench")))
+    history = History(places.journal)
+    command = [sys.executable, "-m", "debvisor_tui", "--config", str(sandbox.config_path)]
+    command += ["--state-dir", str(sandbox.state_dir), "attach", str(run)]
+    try:
+        with Terminal(command) as terminal:
+            terminal.until(b"Code review is next")
+            before = terminal.written
+            started = time.perf_counter()
+            terminal.send(b"\r")
+            terminal.until(b"following")
+            terminal.send(b"l")  # the log, whole screen, has the keys
+            terminal.drain(0.3)
+            latencies = keys(terminal, history, run)
+            took = time.perf_counter() - started
+            view = history.run(run)
+            assert view is not None
+            attempt = view.step("review").attempt
+            assert attempt is not None
+            assert attempt.seconds is not None
+            holder = find_holder(places)
+            assert holder is not None
+            written = [line.text for line in history.lines(attempt.id, attempt.last_line - 2, attempt.last_line)]
+            print(f"journaled             {attempt.lines:,} lines; the last: {written[-2][-9:]}")
+            print(f"step took             {attempt.seconds:6.1f} s    {LINES / attempt.seconds:10,.0f} lines/s")
+            p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
+            print(
+                f"key to paint          p50 {p50:.0f} ms   p99 {p99:.0f} ms   of {len(latencies)} keys (limit p99 50)"
+            )
+            print(f"to the terminal       {(terminal.written - before) / took / 1024:6.0f} KB/s")
+            runner, tui = peak_memory(holder.pid), peak_memory(terminal.pid)
+            print(f"peak memory           runner {runner:.0f} MB   TUI {tui:.0f} MB")
+    finally:
+        history.close()
+        sandbox.destroy()
+
+
+def keys(terminal: Terminal, history: History, run: int) -> list[float]:
+    """Press page up and end in turn until the step has ended; milliseconds from key to paint of each."""
+    latencies = []
+    deadline = time.perf_counter() + LIMIT
+    while time.perf_counter() < deadline:
+        for key, marker in ((PAGE_UP, b"paused"), (END, b"following")):
+            sent = terminal.send(key)
+            latencies.append((terminal.until(marker, timeout=20.0) - sent) * 1000)
+            terminal.drain(0.05)
+        view = history.run(run)
+        if view is not None and view.step("review").state is not StepState.RUNNING:
+            return latencies
+    sys.exit(f"the step did not end within {LIMIT} s")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="debvisor-bench-") as folder:
+        measure(Path(folder))
