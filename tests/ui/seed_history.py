@@ -56,20 +56,20 @@ def four_runs(folder: Path) -> seed.Story:
 
 
 def bad_watch(story: seed.Story) -> int:
-    """A release that went well until its monitor, which sees more errors and slower answers after 40 s."""
+    """A release that went well until its monitor, which sees more errors and slower answers after 20 s."""
     run = story.release("v1.1.0", "v1.3.0")
     story.play(*(s.id for s in RELEASE_STEPS if s.id != "monitor"))
-    story.at += 1
+    story.at = seed.START + 72  # 12 s after the restart
     story.start("monitor", facts=0)
     with story._frozen() as journal:
-        for i in range(1, 31):
+        for i in range(1, 28):
             wave, bad = (i * 7) % 5, i > 20
             journal.add_sample(
                 story.attempt,
                 Sample(
-                    at=story.at + 2 * i,
-                    elapsed=2.0 * i,
-                    seconds=2.0,
+                    at=story.at + i,
+                    elapsed=float(i),
+                    seconds=1.0,
                     requests=30.0 + wave,
                     errors=2.0 + wave / 2 if bad else 0.0,
                     p50=9.0 + wave,

@@ -169,7 +169,7 @@ def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: int, size:
     story = seed.Story(tmp_path)
     run = seed_history.bad_watch(story)
     story.close()
-    app = DebvisorApp(seed.session(tmp_path, at=story.at + 60))
+    app = DebvisorApp(seed.session(tmp_path, at=story.at + 27.4))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(RunHistoryScreen(run))
