@@ -50,9 +50,9 @@ curl -fsS -L -b {jar} -c {jar} -d "csrf_token=$token" -d username=oncall -d "pas
 def without_waits(sandbox: Sandbox) -> Path:
     """The sandbox's config with every fixed wait as short as it goes, and no monitor."""
     document = tomlkit.parse(sandbox.config_path.read_text(encoding="utf-8"))
-    document["platform"]["settle"] = "1ms"  # type: ignore[index]
-    document["health"]["interval"] = "1ms"  # type: ignore[index]
-    document["backup"]["verify"] = "read"  # type: ignore[index]
+    document["platform"]["settle"] = "1ms"
+    document["health"]["interval"] = "1ms"
+    document["backup"]["verify"] = "read"
     document["steps"] = {"monitor": {"command": ["true"]}}
     path = sandbox.dir / "bench.toml"
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
