@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import functools
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -216,8 +217,15 @@ def web() -> Iterator[Web]:
 
 
 def end(pid_file: Path) -> None:
-    """End the service that `pid_file` names, if it lives."""
+    """End the service that `pid_file` names, if it lives, and wait until it is gone."""
     try:
-        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        fd = os.pidfd_open(int(pid_file.read_text()))
     except (OSError, ValueError):
         return
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+        select.select([fd], [], [], 5)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(fd)
