@@ -7,10 +7,10 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
+from debvisor_tui import __version__
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.text import one_line
 
@@ -66,7 +66,7 @@ class Http:
             follow_redirects=False,
             trust_env=False,
             verify=self._tls,
-            headers={"user-agent": _user_agent(), "accept-encoding": "identity"},
+            headers={"user-agent": f"debvisor-tui/{__version__}", "accept-encoding": "identity"},
         )
 
     async def __aenter__(self) -> Self:
@@ -169,10 +169,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         stack += [current.__context__, current.__cause__]
         if isinstance(current, BaseExceptionGroup):
             stack += current.exceptions
-
-
-def _user_agent() -> str:
-    try:
-        return f"debvisor-tui/{version('debvisor-tui')}"
-    except PackageNotFoundError:
-        return "debvisor-tui"
