@@ -109,10 +109,10 @@ def _ship(choice: Choice, version: str) -> int:
 
 def _leave(sandbox: "Sandbox", choice: Choice, *, keep: bool) -> None:
     """Clean up, unless the sandbox is to be kept or a run is going on in it: nothing is lost."""
-    from debvisor_tui.runner.lock import find_holder
+    from debvisor_tui.runner.lock import find_lasting_holder
 
     places = choice.places(choice.settings())
-    holder = find_holder(places)
+    holder = find_lasting_holder(places)
     if keep or holder is not None:
         if holder is not None:
             say(f"{holder.what} goes on in {sandbox.dir}.")

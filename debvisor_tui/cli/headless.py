@@ -21,6 +21,8 @@ from debvisor_tui.store.history import History
 
 LAST_LINES = 20  # of a failed step's log are printed
 CONNECT_PATIENCE = 10.0  # seconds
+#: What it asks to be attested is a watch that came to no verdict: no option agrees to that beforehand.
+VERDICT_STEP = "monitor"
 
 EXIT_DONE, EXIT_FAILED, EXIT_ROLLED_BACK, EXIT_WAITING = 0, 1, 4, 5
 
@@ -51,7 +53,9 @@ class Follower:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     run: int = 0
     _seq: int = 0
-    _tried_rollback: bool = False
+    _ended_with: int | None = None
+    _asked: int = 0  # the event that opened the newest gate
+    _answered: int = 0  # the one that was answered: until the next opens, the journal may still show it
 
     async def follow(self, run: int) -> int:
         """The exit code of the contract."""
@@ -100,7 +104,7 @@ class Follower:
                 view = self._print_news(history)
                 if gone.is_set():
                     return self._code_at_end(self._print_news(history))
-                if view.gate is not None and view.run.state is RunState.WAITING:
+                if view.gate is not None and view.run.state is RunState.WAITING and self._asked > self._answered:
                     code = await self._at_gate(client, view.gate)
                     if code is not None:
                         return code
@@ -120,38 +124,43 @@ class Follower:
         match gate.kind:
             case GateKind.READY if policy.auto:
                 return await self._answer(client, gate, Answer.RUN)
-            case GateKind.ATTEST if policy.yes:
+            case GateKind.ATTEST if policy.yes and gate.step != VERDICT_STEP:
                 return await self._answer(client, gate, Answer.ATTEST, "attested on the command line (--yes)")
             case GateKind.ACKNOWLEDGE if policy.accept_data_loss:
                 return await self._answer(client, gate, Answer.ACKNOWLEDGE, "agreed to on the command line")
-            case GateKind.FAILED if policy.roll_back_on_failure and not self._tried_rollback:
-                self._tried_rollback = True
-                options = {"database": True if policy.accept_data_loss else None, "restore_backup": False}
-                return await self._answer(client, gate, Answer.ROLLBACK, options=options)
+            case GateKind.FAILED if policy.roll_back_on_failure and await self._roll_back(client, gate):
+                return None
         failed = gate.kind in {GateKind.FAILED, GateKind.CANCELLED, GateKind.INTERRUPTED}
         self._say(f"Run {self.run} waits: {gate.question}")
         for text in (gate.detail, gate.danger):
             if text:
                 self._say(text)
+        code = EXIT_FAILED if failed else EXIT_WAITING
         if policy.abort_at_gates:
-            await client.command(
-                "answer", answer=Answer.ABORT, gate=_name(gate), reason="ended without a terminal to decide"
-            )
-            return EXIT_FAILED if failed else EXIT_WAITING
+            self._ended_with = code
+            return await self._answer(client, gate, Answer.ABORT, "nobody is there to decide")
         self._say(f"Decide: debvisor-tui attach {self.run}   or take the way back: debvisor-tui rollback {self.run}")
-        return EXIT_FAILED if failed else EXIT_WAITING
+        return code
 
     async def _answer(
         self, client: RunnerClient, gate: Gate, answer: Answer, reason: str = "", options: object = None
     ) -> int | None:
-        try:
-            await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
-        except Refused as refused:
-            if "gone on meanwhile" in refused.what or "does not wait" in refused.what:
-                return None
-            self._say(f"{refused.what}\n{refused.hint}")
-            return EXIT_FAILED
+        await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
+        self._answered = self._asked
         return None
+
+    async def _roll_back(self, client: RunnerClient, gate: Gate) -> bool:
+        """Take the way back, as the plan has it; with the data loss that it states only if that was agreed to."""
+        why_not = ""
+        for database in (None, True) if self.policy.accept_data_loss else (None,):
+            try:
+                await self._answer(client, gate, Answer.ROLLBACK, options={"database": database})
+            except Refused as refused:
+                why_not = refused.what
+            else:
+                return True
+        self._say(f"No rollback: {why_not}")
+        return False
 
     # -- printing -----------------------------------------------------------------------------------------------
 
@@ -168,6 +177,8 @@ class Follower:
         match event.kind:
             case EventKind.RUN_CREATED:
                 self._line(event, f"run {event.run}: {data['kind']} {data['from']} → {data['to']} by {data['by']}")
+            case EventKind.GATE:
+                self._asked = event.seq
             case EventKind.STEP_STATE:
                 self._print_step(event, history)
             case EventKind.EVIDENCE if data["name"] not in {"probe", "request", "attested"}:
@@ -216,6 +227,8 @@ class Follower:
 
     def _code_at_end(self, view: RunView) -> int:
         state = view.run.state
+        if self._ended_with is not None:
+            return self._ended_with
         if view.run.kind is RunKind.ROLLBACK and state is RunState.SUCCEEDED:
             return EXIT_ROLLED_BACK
         if state is RunState.SUCCEEDED:

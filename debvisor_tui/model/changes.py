@@ -14,7 +14,8 @@ class ChangeKind(StrEnum):
 
     CODE      {"commit": full sha, "version": tag or describe}
     IMAGE     {"id": config digest, "digest": manifest digest, "tag": …}
-    DATABASE  {"revision": alembic revision or None, "down": [DownOp, …] in `after`: what going down drops}
+    DATABASE  {"revision": alembic revision or None}; in `before` also "pending": [{"revision", "message",
+              "destructive", "irreversible", "drops": what going down takes away}], oldest first
     PROCESS   {"pid": int, "started": unix seconds} (or units, containers, replicas)
     BACKUP    {"tag": …, "path": …, "sha256": …, "bytes": int, "revision": …} in `after`
     """

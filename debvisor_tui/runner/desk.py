@@ -80,10 +80,15 @@ class Desk:
             self.progress = message
         self._publish(message)
 
-    async def wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
-        """The operator's answer at `gate`, and its further arguments; waits for as long as it takes."""
+    async def wait(self, gate: Gate, opened: Awaitable[None]) -> tuple[Reply, Mapping[str, Any]]:
+        """The operator's answer at `gate`, and its further arguments; waits for as long as it takes.
+
+        `opened` journals the gate. Answers are taken from before that on: a client that has read of the gate in the
+        journal may be quicker than this process.
+        """
         self._gate, self._answer = gate, asyncio.get_running_loop().create_future()
         try:
+            await opened
             return await self._answer
         finally:
             self._gate = self._answer = None

@@ -253,8 +253,8 @@ class Engine:
         return reply
 
     async def _wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
-        await self._recorder.do(self._journal.set_run_state, self._job.run, RunState.WAITING, "", gate)
-        return await self._desk.wait(gate)
+        opened = self._recorder.do(self._journal.set_run_state, self._job.run, RunState.WAITING, "", gate)
+        return await self._desk.wait(gate, opened)
 
     async def _move(self, state: RunState, reason: str = "") -> None:
         await self._recorder.do(self._journal.set_run_state, self._job.run, state, reason)

@@ -42,13 +42,10 @@ class TargetLock:
             fd = os.open(places.lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise UsageError(f"The lock file {places.lock} cannot be opened: {error.strerror}.") from error
-        deadline = time.monotonic() + ENDING_PATIENCE
         while not _try_lock(fd, fcntl.LOCK_EX):
-            holder = find_holder(places)
-            if (holder is not None and holder.what != ENDING) or time.monotonic() > deadline:
+            if find_lasting_holder(places) is not None:
                 os.close(fd)
-                raise lock_held(places) from None
-            time.sleep(0.01)
+                raise lock_held(places)
         return cls(places, fd, Holder(os.getpid(), who, what, time.time()))
 
     def name_run(self, run: int) -> None:
@@ -87,6 +84,14 @@ def find_holder(places: Places) -> Holder | None:
             return Holder(0, "somebody", "a run", time.time())
     finally:
         os.close(fd)
+
+
+def find_lasting_holder(places: Places) -> Holder | None:
+    """As :func:`find_holder`, but one that is about to go is waited for, ENDING_PATIENCE at the most."""
+    deadline = time.monotonic() + ENDING_PATIENCE
+    while (holder := find_holder(places)) is not None and holder.what == ENDING and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return holder
 
 
 def _try_lock(fd: int, kind: int) -> bool:
