@@ -14,6 +14,7 @@ from debvisor_tui.platforms.execute import Completed, Executor, run_quietly
 from debvisor_tui.platforms.failures import last_words
 
 QUICK = 30.0  # seconds for a command that only reads the checkout
+WRITING = 600.0  # seconds for one that writes a large checkout to a slow disk
 FETCH = 300.0  # seconds for a fetch that a release waits for
 LISTED = 1000  # commits read of one range, at the most
 SHORT = 12  # characters of a sha, for people

@@ -4,7 +4,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.platforms.git import Git, git, shown_git
+from debvisor_tui.platforms.git import WRITING, Git, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import Place, cannot_forward, dirty, git_of, in_place, short
 
@@ -38,7 +38,7 @@ class PullTask:
         async with ctx.change(ChangeKind.CODE, str(source.checkout), before) as change:
             try:
                 # By its sha: what was proved above to be the tag is what is put in place.
-                await ctx.execute(git(source.checkout, "merge", "--ff-only", job.to_commit), env=repo.environ)
+                await repo.run("merge", "--ff-only", job.to_commit, limit=WRITING, told=True)
             finally:
                 change.after.update(await stands(repo, ctx.settings))
             if change.after.get("commit") != job.to_commit:

@@ -10,7 +10,7 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import CommandFailed, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.platforms.failures import shown
+from debvisor_tui.platforms.failures import describe_failure, shown
 from debvisor_tui.platforms.process import LogMark, Process, process_of, read_process
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.metrics import Unreadable
@@ -34,7 +34,9 @@ class RestartTask:
         mark = LogMark.here(platform.log_file) if platform.log_file else None
         async with ctx.change(ChangeKind.PROCESS, str(platform.pid_file), old.facts() if old else {}) as change:
             try:
-                await ctx.execute(platform.restart, cwd=platform.cwd or ctx.settings.path.parent)
+                done = await ctx.execute(platform.restart, cwd=platform.cwd or ctx.settings.path.parent, check=False)
+                if done.exit_code != 0:
+                    raise describe_failure(platform.restart, done.exit_code, done.stderr)
                 new = await _settled(ctx, platform, old)
             except WorkFailed as error:
                 raise _with_last_words(ctx, error, mark) from None

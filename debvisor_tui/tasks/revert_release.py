@@ -4,7 +4,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding
-from debvisor_tui.platforms.git import git, shown_git
+from debvisor_tui.platforms.git import WRITING, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import Place, dirty, git_of, in_place, short
 from debvisor_tui.tasks.pull import code_evidence, inspect_checkout, stands
@@ -39,7 +39,7 @@ class RevertReleaseTask:
         async with ctx.change(ChangeKind.CODE, str(checkout), before) as change:
             try:
                 # --keep, not --hard: it refuses rather than throw away what somebody changed in the meantime.
-                await ctx.execute(git(checkout, "reset", "--keep", target.commit), env=repo.environ)
+                await repo.run("reset", "--keep", target.commit, limit=WRITING, told=True)
             finally:
                 change.after.update(await stands(repo, ctx.settings))
             if change.after.get("commit") != target.commit:

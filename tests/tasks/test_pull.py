@@ -82,6 +82,17 @@ def test_an_untracked_file_in_the_way_is_not_overwritten_even_if_git_ignores_it(
     assert (host.checkout / "panel.py").read_text() == "mine\n"
 
 
+def test_a_git_that_died_or_works_there_is_named_with_its_lock(host: Host) -> None:
+    lock = host.checkout / ".git/index.lock"
+    lock.touch()
+    old = host.head()
+    ctx = Told(host.settings(), host.job("v1.1.0"), "pull")
+    with pytest.raises(WorkFailed, match="another git works there, or died there") as failure:
+        asyncio.run(PullTask().run(ctx))
+    assert str(lock) in failure.value.hint
+    assert (ctx.made[0].state, ctx.made[0].after["commit"]) == (ChangeState.FAILED, old)
+
+
 def test_an_older_version_is_a_matter_for_rollback(host: Host) -> None:
     pull(host)
     error = refused(host, "v1.0.0")
