@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -165,7 +165,7 @@ class DebvisorApp(App[int]):
                 return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All that the screen's keys do, with the reason where it cannot be done now."""
         seen: set[str] = set()
         for bindings in [*screen._bindings.key_to_bindings.values(), *self._bindings.key_to_bindings.values()]:

@@ -135,6 +135,8 @@ class RunFeed:
             await client.close()
 
     async def _connect(self, client: Any) -> Any:
+        from debvisor_tui.runner.lock import find_holder
+
         for _try in range(CONNECT_TRIES):
             try:
                 return await client.connect(self._session.places, self._session.person, observe=self._observe)
@@ -142,6 +144,8 @@ class RunFeed:
                 view = await self._read()
                 if view is None or view.run.state not in ACTIVE_RUN_STATES:
                     return None
+                if await asyncio.to_thread(find_holder, self._session.places) is None:
+                    return None  # nobody holds the target: the runner is dead, not slow
                 await asyncio.sleep(CONNECT_PAUSE)
         return None
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from debvisor_tui.model.errors import Refused
@@ -60,7 +61,7 @@ async def until(what: Callable[[], object], pilot: Pilot[int], *, seconds: float
     """Wait until `what()` is true; AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < end, f"waited {seconds} s in vain; on {pilot.app.screen!r}"
+        assert time.monotonic() < end, f"waited {seconds} s in vain for this:\n{text_of(pilot.app)}"
         await pilot.pause(0.02)
 
 
@@ -73,11 +74,16 @@ async def shown(
         yield app, pilot
 
 
-def text_of(app: DebvisorApp) -> str:
+def text_of(app: App[Any]) -> str:
     """What the terminal shows, as text."""
     width, height = app.size
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip)[:width] for strip in lines[:height])
+
+
+def said(app: DebvisorApp) -> str:
+    """What toasts say now, unwrapped."""
+    return "\n".join(notification.message for notification in app._notifications)
 
 
 def play(story: Any) -> None:

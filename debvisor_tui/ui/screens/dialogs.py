@@ -134,7 +134,9 @@ class ReasonDialog(_Scrolling[str | None]):
         if reason:
             self.dismiss(reason)
         else:
-            self.query_one(Input).placeholder = f"{self._ask}  (a few words are needed: they stand in the history)"
+            field = self.query_one(Input)
+            field.value = ""
+            field.placeholder = "a few words are needed: they stand in the history"
 
     def action_refuse(self) -> None:
         self.dismiss(None)

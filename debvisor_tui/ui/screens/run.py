@@ -44,7 +44,6 @@ class RunScreen(RunActs):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012
     CSS_PATH = "../styles/run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("run", "f,full_stop", "follow", "to the run", "Back to the step the run is at"),
         key("run", "l", "zoom_log", "log", "The log over the whole screen, and back"),
         key("run", "slash", "find", "find", "Find words in the log"),
         key("run", "e", "zoom_body", "evidence", "The evidence over the whole panel, and back", show=False),
@@ -135,7 +134,7 @@ class RunScreen(RunActs):
         self.commands.show(
             lines(row for c in step.commands for row in hang(c, self._width, 2, ("$ ", "$muted"), "$accent"))
         )
-        self.commands.display = bool(step.commands)
+        self.commands.set_class(not step.commands, "-empty")
         running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
         told = self.told if running is not None and self.told is not None and self.told.step == running.id else None
         self.progress.show(running, told, now)
@@ -146,7 +145,7 @@ class RunScreen(RunActs):
         )
         body = body_of(about.id)(view, about, Look(self._width - 1, now, sql=self.sql))
         self.evidence.show(body)
-        self.evidence_box.display = bool(body.plain)
+        self.evidence_box.set_class(not body.plain, "-empty")
 
     @property
     def _width(self) -> int:
@@ -198,7 +197,7 @@ class RunScreen(RunActs):
             title, text = "the run has ended", closing_text(view, now)
         panel.border_title = f" {title} "
         panel.set_class(danger, "-danger")
-        panel.display = bool(text.plain)
+        panel.set_class(not text.plain, "-empty")
         panel.show(text)
 
     def _show_log(self, step: StepView) -> None:

@@ -42,6 +42,7 @@ STATEMENTS: Mapping[str, str] = {
 class RunActs(RunStateScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("run", "enter", "proceed", "run", "The gate's main answer: run the step, attest, agree, go on"),
+        key("run", "f,full_stop", "follow", "to the run", "Back to the step the run is at"),
         key("run", "r", "retry", "retry", "Try the step again, as a new attempt"),
         key("run", "x", "decline", "decline", "Do not vouch, do not agree: the step fails"),
         key("run", "s", "skip", "skip", "Go on without this step; asks for a reason"),
@@ -63,10 +64,14 @@ class RunActs(RunStateScreen):
             return "" if action in {"detach", "history"} else "The run is not read yet."
         if action == "proceed" and self.stranded:
             return "You only observe this run." if self.observe else ""
+        if action in ACTS and self.stranded:
+            return "The runner is gone: enter takes the run up again."
         if action in ACTS and not self.active:
-            return "The run has ended." if not self.stranded else "The runner is gone: enter takes the run up again."
+            return "The run has ended."
         if action in ACTS and not self.operates:
             return f"{name_of(view.run.operator)} operates this run; T takes over."
+        if action in ACTS and self.selected is not None:
+            return f"You look at another step than {self._title(self.live)}, where the run is; f goes there."
         match action:
             case "proceed":
                 return self._why_not_proceed(gate)
@@ -96,8 +101,6 @@ class RunActs(RunStateScreen):
             )
         if ENTER.get(gate.kind) not in gate.answers:
             return "Trying again is a key of its own: r retries, s skips, c ends the run here."
-        if self.selected is not None:
-            return f"You look at another step; f goes to {self._title(gate.step)}, which waits."
         return ""
 
     def _why_not_answer(self, action: str, gate: Gate | None) -> str:

@@ -10,6 +10,8 @@ from debvisor_tui.ui.paint import LineWidget, between, line
 if TYPE_CHECKING:
     from debvisor_tui.config.settings import Settings
 
+NAME = "debvisor-tui"
+
 
 def clock_text(seconds: float) -> str:
     """`seconds` as HH:MM:SS."""
@@ -47,11 +49,14 @@ class HeaderBar(LineWidget):
 
     def line_at(self, y: int) -> Content:
         about = f" · {self.about}" if self.about else ""
-        left = line(("debvisor-tui", "bold"), "  ", (self._target, "bold" if self._production else ""), about)
-        right = [self.right] if self.right else []
+        left = line((self._target, "bold" if self._production else ""), about)
+        parts = [self.right] if self.right else []
         if self.seconds is not None:
-            right.append(clock_text(self.seconds))
-        return between(left, Content(" · ".join(right)), self.size.width)
+            parts.append(clock_text(self.seconds))
+        right = Content(" · ".join(parts))
+        named = line((NAME, "bold"), "  ", left)  # the name gives way first
+        fits = named.cell_length + right.cell_length < self.size.width
+        return between(named if fits else left, right, self.size.width)
 
 
 def target_name(settings: "Settings") -> str:

@@ -165,7 +165,7 @@ class LogPane(Widget, can_focus=True):
         if line_id is None:
             self._find_note = f"“{text}” is not in this log"
         else:
-            self._find_note = f"“{text}” in line {line_id - self.first + 1} · n next · N previous"
+            self._find_note = f"“{text}” in line {line_id - self.first + 1} · n N for more"
             self._go(line_id - self._rows() // 2)
         self.refresh()
 

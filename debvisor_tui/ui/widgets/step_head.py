@@ -51,8 +51,11 @@ class StepTitle(LineWidget):
             return Content("")
         left = line((step.title, "bold"), "  ", (str(mark), mark.style))
         if self._elsewhere:
-            left = line(left, (f"   the run is at {self._elsewhere} · f goes there", "$warn"))
-        right = f"attempt {step.attempt.number} · {self._clock()}" if step.attempt else "not started"
+            left = line(left, (f"   the run is at {self._elsewhere}: f", "$warn"))
+        clock = self._clock() if step.attempt else "not started"
+        right = f"attempt {step.attempt.number} · {clock}" if step.attempt else clock
+        if left.cell_length + len(right) >= self.size.width:
+            right = clock
         return between(left, line((right, "$muted")), self.size.width)
 
 

@@ -5,13 +5,14 @@ from textual.content import Content
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.clock import local_day
-from debvisor_tui.ui.paint import cell, line, lines
+from debvisor_tui.ui.paint import cell, line
 from debvisor_tui.ui.widgets.bodies.common import (
     Look,
     last,
     mapping,
     number,
     others,
+    page,
     row,
     sequence,
     short,
@@ -51,7 +52,7 @@ def review(view: RunView, step: StepView, look: Look) -> Content:
             rows.append(line((f"… and {len(commits) - SHOWN} more: git log shows them all", "$muted")))
         if not commits:
             rows.append(line("No commits between the two: the same code."))
-    return lines(rows)
+    return page(rows, look)
 
 
 def ci(view: RunView, step: StepView, look: Look) -> Content:
@@ -73,4 +74,4 @@ def ci(view: RunView, step: StepView, look: Look) -> Content:
                     ("  " + text_of(check.get("detail"), ""), "$muted"),
                 )
             )
-    return lines([*rows, *others(view, step, "checks")])
+    return page([*rows, *others(view, step, "checks")], look)

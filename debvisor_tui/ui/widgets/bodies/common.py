@@ -1,6 +1,6 @@
 """What the bodies share: what they are given, and how facts become rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from debvisor_tui.model.text import one_line
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.paint import Piece, cell, line, lines
+from debvisor_tui.ui.widgets.fluid import hang
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,24 @@ class Look:
 Body = Callable[[RunView, StepView, Look], Content]
 
 LABEL = 10  # cells of a row's name
+INDENT = 4  # cells by which the rest of a row without a name is set in
 
 
 def row(label: str, *pieces: Piece, style: str = "$muted") -> Content:
     return line(cell(label, LABEL, style), *pieces)
+
+
+def page(rows: Iterable[Content], look: Look) -> Content:
+    """Rows under each other; one that is too long goes on below its own beginning, not below its label."""
+    folded: list[Content] = []
+    for one in rows:
+        if one.cell_length <= look.width:
+            folded.append(one)
+            continue
+        labelled = one.plain[:1] != " " and one.plain[LABEL - 1 : LABEL] == " "
+        indent = LABEL if labelled else INDENT
+        folded += hang(one[indent:], look.width, indent, one[:indent])
+    return lines(folded)
 
 
 def short(sha: object) -> str:
@@ -80,4 +95,4 @@ def others(view: RunView, step: StepView, *drawn: str) -> list[Content]:
 
 def plain(view: RunView, step: StepView, look: Look) -> Content:
     """The body of a step that has none of its own: each fact in its own words."""
-    return lines(others(view, step))
+    return page(others(view, step), look)

@@ -6,9 +6,9 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.paint import cell, line, lines
+from debvisor_tui.ui.paint import cell, line
 from debvisor_tui.ui.units import format_bytes, format_count
-from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, row, sequence, text_of
+from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, page, row, sequence, text_of
 
 TABLES = 6  # row counts shown one by one
 
@@ -36,7 +36,7 @@ def backup(view: RunView, step: StepView, look: Look) -> Content:
         ]
         rows.append(row("proved", Content("   ").join(_proof(what, good) for what, good in proofs)))
         rows += _row_counts(mapping(checked.get("rows")))
-    return lines([*rows, *others(view, step, "backup", "verified")])
+    return page([*rows, *others(view, step, "backup", "verified")], look)
 
 
 def _proof(what: str, good: bool) -> Content:
@@ -57,7 +57,7 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
     rows = others(view, step, "migrations")
     found = last(view.found(step.id, "migrations"))
     if found is None:
-        return lines(rows)
+        return page(rows, look)
     pending = [Migration.from_json(mapping(m)) for m in sequence(found.get("pending"))]
     count = "nothing pending" if not pending else f"{len(pending)} pending"
     destructive = sum(m.destructive for m in pending)
@@ -71,7 +71,7 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
         rows.append(row("", (f"! {destructive} of them destroys data", "bold $danger")))
     for migration in pending:
         rows += _migration(migration, look)
-    return lines(rows)
+    return page(rows, look)
 
 
 def _migration(migration: Migration, look: Look) -> list[Content]:
@@ -115,7 +115,7 @@ def revisions(view: RunView, step: StepView, look: Look) -> Content:
                     cell("" if seconds is None else format_duration(seconds), 9, "$muted", right=True),
                 )
             )
-    return lines([*rows, *others(view, step, "revisions")])
+    return page([*rows, *others(view, step, "revisions")], look)
 
 
 def restored(view: RunView, step: StepView, look: Look) -> Content:
@@ -127,4 +127,4 @@ def restored(view: RunView, step: StepView, look: Look) -> Content:
             row("backup", f"{text_of(found.get('tag'))} · revision {text_of(found.get('revision'), 'none')[:12]}"),
             *_row_counts(found.get("rows")),
         ]
-    return lines([*rows, *others(view, step, "restored")])
+    return page([*rows, *others(view, step, "restored")], look)

@@ -9,9 +9,9 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.clock import local_day
-from debvisor_tui.ui.paint import Piece, cell, line, lines
+from debvisor_tui.ui.paint import Piece, cell, line
 from debvisor_tui.ui.units import format_count
-from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, row, short, text_of
+from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, page, row, short, text_of
 
 PROBES = 14  # the last probes of each kind that are drawn as a row
 
@@ -31,7 +31,7 @@ def code(view: RunView, step: StepView, look: Look) -> Content:
         files = number(found.get("files"))
         if files is not None:
             rows.append(row("files", f"{int(files)} changed"))
-    return lines([*rows, *others(view, step, "code")])
+    return page([*rows, *others(view, step, "code")], look)
 
 
 def restart(view: RunView, step: StepView, look: Look) -> Content:
@@ -44,7 +44,7 @@ def restart(view: RunView, step: StepView, look: Look) -> Content:
     baseline = last(view.found(step.id, "baseline"))
     if baseline is not None:
         rows.append(row("baseline", *_baseline(baseline)))
-    return lines([*rows, *others(view, step, "process", "baseline")])
+    return page([*rows, *others(view, step, "process", "baseline")], look)
 
 
 def _process(found: Mapping[str, Any], now: float) -> list[Piece]:
@@ -70,7 +70,7 @@ def health(view: RunView, step: StepView, look: Look) -> Content:
         named = [probe for probe in probes if probe.value.get("name") == name]
         if named:
             rows += _probes(name, named)
-    return lines([*rows, *others(view, step, "probe")])
+    return page([*rows, *others(view, step, "probe")], look)
 
 
 def _probes(name: str, probes: list[Evidence]) -> list[Content]:
@@ -121,7 +121,7 @@ def smoke(view: RunView, step: StepView, look: Look) -> Content:
                 text_of(one.get("text"), ""),
             )
         )
-    return lines([*rows, *others(view, step, "request")])
+    return page([*rows, *others(view, step, "request")], look)
 
 
 def monitor(view: RunView, step: StepView, look: Look) -> Content:
@@ -135,4 +135,4 @@ def monitor(view: RunView, step: StepView, look: Look) -> Content:
         rows.append(row("why", text_of(found.get("reason"))))
     if step.attempt is not None and step.attempt.seconds is not None:
         rows.append(row("watched", format_duration(step.attempt.seconds)))
-    return lines([*rows, *others(view, step, "verdict")])
+    return page([*rows, *others(view, step, "verdict")], look)
