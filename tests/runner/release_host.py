@@ -94,7 +94,10 @@ class Host:
             gate = self.view(run).gate
             return gate is not None and (gate.kind, gate.step) == (kind, step)
 
-        await until(there, f"gate {kind} of {step} in run {run}")
+        try:
+            await until(there, f"gate {kind} of {step} in run {run}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.state(run)} at {self.view(run).gate}") from None
         gate = self.view(run).gate
         assert gate is not None
         return gate
