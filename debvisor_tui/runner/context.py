@@ -10,20 +10,19 @@ from typing import Any, Protocol
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
-from debvisor_tui.model.errors import CommandFailed, WorkFailed
+from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.text import Redactor, sanitise
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.platforms.execute import Completed, execute
+from debvisor_tui.platforms.failures import could_not_start, describe_failure, short_name
 from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
 from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
-
-COMMAND_NOT_FOUND = 127
 
 
 class Desk(Protocol):
@@ -109,24 +108,17 @@ class RunnerContext(StepContext):
                 on_start=started,
                 capture=capture,
             )
-        except OSError as error:
-            raise CommandFailed(
-                f"{argv[0]} cannot be started: {error.strerror}.",
-                "Is it installed, and on the PATH of the user who releases?",
-                exit_code=COMMAND_NOT_FOUND,
-            ) from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            raise could_not_start(argv, error, cwd) from error
         finally:
             await out.close()
             await err.close()
             if child is not None:
                 await self._recorder.do(self._journal.end_child, child)
+        if done.left_open:
+            self.log(f"{short_name(argv)} has ended; something it left running still holds its output.")
         if check and done.exit_code != 0:
-            how = f"was ended by signal {-done.exit_code}" if done.exit_code < 0 else f"ended with {done.exit_code}"
-            raise CommandFailed(
-                f"{shlex.join(argv[:4])}{' …' if len(argv) > 4 else ''} {how}.",
-                "Its last lines are in the log.",
-                exit_code=done.exit_code,
-            )
+            raise describe_failure(argv, done.exit_code, done.stderr)
         return done
 
     async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:

@@ -68,8 +68,7 @@ def test_a_person_can_log_in_and_sees_the_dashboard(host: Host, site: Web) -> No
         ("login page", "GET", 200, True),
         ("login", "POST", 302, True),
         ("login, redirected", "GET", 200, True),
-        ("dashboard", "GET", 200, True),
-    ]
+    ], "the dashboard was seen: it is not asked for again"
     assert "correct-horse" not in f"{ctx.lines} {ctx.found}"
 
 
