@@ -7,6 +7,7 @@ can connect, or when it cannot start, `ready` is written: {"run": int} or {"code
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -72,8 +73,10 @@ async def _run(start: dict[str, Any]) -> int:
                 run = await session.resume(work["run"], who)
         await session.listen(run)
         _say(ready, {"run": run})
+        warming = asyncio.create_task(asyncio.to_thread(_warm), name="warm")
         state = await session.drive(run, auto=bool(work.get("auto", False)))
         reason = f"the run has ended: {state}"
+        await warming
         return 0
     except JournalError as error:
         reason = error.what
@@ -100,6 +103,16 @@ async def _run(start: dict[str, Any]) -> int:
             lock.release()
         if failure is not None:  # said last: who hears it finds the lock free
             _say(ready, failure)
+
+
+def _warm() -> None:
+    """Import what later steps need while the first ones wait for commands."""
+    import httpx
+    import prometheus_client.parser
+
+    for step in ("restart", "health", "smoke", "monitor"):
+        importlib.import_module(f"debvisor_tui.tasks.{step}")
+    del httpx, prometheus_client
 
 
 def _words(work: dict[str, Any]) -> str:

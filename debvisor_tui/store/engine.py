@@ -15,6 +15,11 @@ BUSY_TIMEOUT: Final = 10.0  # seconds that a writer waits for another one's comm
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
 HEAD: Final = "0001"
 REVISIONS: Final = ("0001",)
+#: As alembic makes it.
+VERSION_TABLE: Final = (
+    "CREATE TABLE alembic_version (\n\tversion_num VARCHAR(32) NOT NULL, \n"
+    "\tCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
+)
 
 
 def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
@@ -62,7 +67,10 @@ def ensure_schema(path: Path, *, create: bool = True) -> None:
             f"The journal {path} was written by a newer debvisor-tui (schema {version}; this one knows {HEAD}).",
             "Use the newer program on this host. The journal was not touched.",
         )
-    _migrate(path)
+    if version is None:
+        _create(path)
+    else:
+        _migrate(path)
 
 
 def unreadable(path: Path, error: Exception) -> JournalError:
@@ -82,10 +90,13 @@ def _version(path: Path) -> str | None:
     return str(row[0]) if row else None
 
 
-def _migrate(path: Path) -> None:
-    from alembic import command
-    from alembic.config import Config
+def _create(path: Path) -> None:
+    """A new journal at HEAD, in one transaction, without loading alembic; a test holds it against the migrations."""
+    from sqlalchemy import create_engine
     from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    from debvisor_tui.store.tables import LOG_INDEX, metadata
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +106,26 @@ def _migrate(path: Path) -> None:
             f"The journal {path} cannot be written: {error.strerror}.",
             "Give the folder's rights to the user who releases, or choose another with --state-dir.",
         ) from error
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None})
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            metadata.create_all(connection)
+            connection.exec_driver_sql(LOG_INDEX)
+            connection.exec_driver_sql(VERSION_TABLE)
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+            connection.exec_driver_sql("COMMIT")
+    except DBAPIError as error:
+        raise unreadable(path, error) from error
+
+
+def _migrate(path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", f"sqlite:///{path}".replace("%", "%%"))

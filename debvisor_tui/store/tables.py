@@ -182,3 +182,6 @@ mark = Table(
     Column("key", String, primary_key=True),
     Column("value", Integer, nullable=False),
 )
+
+#: Full-text index over the log lines: it holds the words only, the text stays in log_line.
+LOG_INDEX = "CREATE VIRTUAL TABLE log_index USING fts5(text, content='log_line', content_rowid='id')"

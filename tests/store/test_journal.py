@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,16 +142,28 @@ def test_what_was_committed_survives_kill_9(path: Path) -> None:
     history.close()
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(path: Path) -> None:
-    Journal(path).close()
+def shape(path: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """Each table's columns, with their types, and its indexes."""
     made = create_engine(f"sqlite:///{path}")
     inspector = inspect(made)
-    for table in metadata.sorted_tables:
-        columns = {c["name"] for c in inspector.get_columns(table.name)}
-        assert columns == {c.name for c in table.columns}, table.name
-        indexes = {i["name"] for i in inspector.get_indexes(table.name) if not i.get("unique")}
-        assert indexes == {i.name for i in table.indexes}, table.name
+    found = {}
+    for table in inspector.get_table_names():
+        columns = {f"{c['name']} {c['type']} {c['nullable']}" for c in inspector.get_columns(table)}
+        indexes = {f"{i['name']} {i['column_names']} {i['unique']}" for i in inspector.get_indexes(table)}
+        found[table] = (columns, indexes)
     made.dispose()
+    return found
+
+
+def test_a_journal_that_is_made_is_one_that_was_migrated(tmp_path: Path) -> None:
+    made, migrated = tmp_path / "made.db", tmp_path / "migrated.db"
+    Journal(made).close()
+    engine._migrate(migrated)
+    assert shape(made) == shape(migrated)
+    assert {table.name for table in metadata.sorted_tables} <= set(shape(made))
+    with closing(sqlite3.connect(made)) as one, closing(sqlite3.connect(migrated)) as other:
+        version = "SELECT version_num FROM alembic_version"
+        assert one.execute(version).fetchall() == other.execute(version).fetchall() == [(engine.HEAD,)]
     scripts = Path(engine.__file__).parent / "migrations" / "versions"
     assert [s.name[:4] for s in sorted(scripts.glob("0*.py"))] == list(engine.REVISIONS)
     assert engine.REVISIONS[-1] == engine.HEAD
