@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from debvisor_tui.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from debvisor_tui.config.glance import Face
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.runner.places import Places
     from debvisor_tui.store.history import History
@@ -27,7 +28,7 @@ class Choice:
             raise UsageError("--config and --target both name a target.", "Give one of them.")
         return load_settings(self.config, self.target)
 
-    def places(self, settings: "Settings") -> "Places":
+    def places(self, settings: "Settings | Face") -> "Places":
         from debvisor_tui.runner.places import Places, find_state_dir
 
         return Places(find_state_dir(self.state_dir), settings.name)

@@ -16,13 +16,17 @@ def open_tui(
 
     It opens on home, or on run `attach`, on the plan of a release to `plan`, or on the way back of run `rollback`.
     """
+    from debvisor_tui.config.glance import glance
+    from debvisor_tui.config.places import find_config
     from debvisor_tui.ui.start import prepare_terminal, run_tui
 
-    settings = choice.settings()
-    places = choice.places(settings)
+    # The first paint needs the target's name alone; all of the config is read, and judged, just after it.
+    face = glance(find_config(choice.config, choice.target))
+    settings = choice.settings() if face is None else None
+    places = choice.places(settings or face)  # type: ignore[arg-type]  # one of the two is there
     prepare_terminal()
     places.prepare()
     from debvisor_tui.ui.session import Session
 
-    session = Session(settings, places, whoami())
+    session = Session(settings or choice.settings, places, whoami(), face=face)
     return run_tui(session, attach=attach, observe=observe, plan=plan, rollback=rollback)

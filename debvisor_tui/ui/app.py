@@ -1,6 +1,7 @@
 """The TUI's application: it owns the session and the stack of screens, and ends cleanly when its terminal goes."""
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -16,6 +17,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
 
+from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.home import HomeScreen
@@ -58,6 +60,7 @@ class DebvisorApp(App[int]):
         super().__init__(driver_class=driver_class)
         self.session = session
         self._opening = opening or Opening(attach)
+        self._failed: DebvisorError | None = None
         self.register_theme(THEME)
         self.theme = THEME.name
 
@@ -84,7 +87,12 @@ class DebvisorApp(App[int]):
     @property
     def failure(self) -> Exception | None:
         """The error that ended the app, or None."""
-        return self._exception
+        return self._failed or self._exception
+
+    def fail(self, error: DebvisorError) -> None:
+        """End with an error that the operator has to mend first."""
+        self._failed = error
+        self.leave(error.exit_code)
 
     def leave(self, code: int = 0) -> None:
         """End the TUI; runs go on."""
@@ -101,6 +109,10 @@ class DebvisorApp(App[int]):
 
     async def on_unmount(self) -> None:
         self.session.close()
+
+    def on_ready(self) -> None:
+        gc.freeze()  # what start-up made lives as long as the program
+        gc.enable()
 
     def _open(self, opening: Opening) -> None:
         if opening.attach is not None:

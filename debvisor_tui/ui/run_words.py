@@ -5,11 +5,7 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.views import RunView, StepView
-
-
-def name_of(operator: str) -> str:
-    """The name in "anna (10.0.0.7)"."""
-    return operator.partition(" (")[0]
+from debvisor_tui.ui.units import name_of as name_of
 
 
 def live_step(view: RunView) -> str:

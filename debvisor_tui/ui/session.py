@@ -3,35 +3,65 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from debvisor_tui.config.glance import Face
 from debvisor_tui.model.people import Person
 from debvisor_tui.runner.places import Places
 from debvisor_tui.ui.clock import Clock
 
 if TYPE_CHECKING:
-    from debvisor_tui.config.settings import Settings  # pydantic: 16 ms that the first screen does not need
+    from debvisor_tui.config.settings import Settings  # pydantic: too slow for the first paint
     from debvisor_tui.runner.client import RunnerClient
     from debvisor_tui.store.history import History
 
 T = TypeVar("T")
 
 
-@dataclass
 class Session:
-    """`client`: the connection to the runner that the run screen in the stack holds, or None.
+    """`settings` may be what loads them: then they are loaded when first needed, and `face` stands in before that.
 
-    Whoever wants to command the runner uses that one: the first client is the operator, a second only observes.
+    `client`: the connection to the runner that the run screen in the stack holds, or None. Whoever wants to command
+    the runner uses that one: the first client is the operator, a second only observes.
     """
 
-    settings: "Settings"
-    places: Places
-    person: Person
-    clock: Clock = field(default_factory=Clock)
-    client: "RunnerClient | None" = None
-    _history: "History | None" = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    def __init__(
+        self,
+        settings: "Settings | Callable[[], Settings]",
+        places: Places,
+        person: Person,
+        clock: Clock | None = None,
+        *,
+        face: Face | None = None,
+    ) -> None:
+        self.places = places
+        self.person = person
+        self.clock = clock or Clock()
+        self.client: RunnerClient | None = None
+        self._settings: Settings | None = None if callable(settings) else settings
+        self._load = settings if callable(settings) else None
+        self._face = face
+        self._history: History | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> "Settings":
+        """Loaded on first use; ConfigError or UsageError if that cannot be."""
+        if self._settings is None:
+            assert self._load is not None  # noqa: S101 - one of the two was given
+            self._settings = self._load()
+        return self._settings
+
+    @property
+    def face(self) -> Face:
+        if self._face is None:
+            self._face = Face(self.settings.name, self.settings.production, self.settings.platform.kind)
+        return self._face
+
+    async def load(self) -> None:
+        """Load the settings, in a thread; the same errors."""
+        if self._settings is None:
+            await asyncio.to_thread(lambda: self.settings)
 
     async def history(self, call: "Callable[[History], T]", default: T) -> T:
         """What `call` reads of the journal, in a thread; `default` while there is none (no release yet).

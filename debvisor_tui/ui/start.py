@@ -1,5 +1,6 @@
 """Starting the TUI: the terminal looked at first, Textual imported only then."""
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def run_tui(
     `plan`, or on the way back of run `rollback`.
     """
     prepare_terminal()
+    gc.disable()  # what is imported now stays: looking it through again and again costs a tenth of the first paint
     from debvisor_tui.ui.app import DebvisorApp, Opening
     from debvisor_tui.ui.driver import DebvisorDriver
 

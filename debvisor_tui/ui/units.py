@@ -1,4 +1,4 @@
-"""Sizes and counts as people read them."""
+"""Sizes, counts and names as people read them."""
 
 
 def format_bytes(count: float) -> str:
@@ -8,6 +8,11 @@ def format_bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("unreachable")
+
+
+def name_of(operator: str) -> str:
+    """The name in "anna (10.0.0.7)"."""
+    return operator.partition(" (")[0]
 
 
 def format_count(count: int) -> str:

@@ -1,7 +1,7 @@
 """Home: what runs now, the run in progress, the last runs, and the way to everything else."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -11,11 +11,8 @@ from textual.containers import Vertical
 from textual.getters import query_one
 from textual.reactive import reactive
 
-from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import DebvisorError
-from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
-from debvisor_tui.model.views import Now, RunSummary, RunView
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import line
@@ -25,34 +22,11 @@ from debvisor_tui.ui.widgets.key_bar import KeyBar
 from debvisor_tui.ui.widgets.now_panel import active_text, now_text
 from debvisor_tui.ui.widgets.run_table import RunTable
 
-if TYPE_CHECKING:
-    from debvisor_tui.store.history import History
+if TYPE_CHECKING:  # none of it is needed for the first paint
+    from debvisor_tui.model.views import Now, RunView
+    from debvisor_tui.ui.past import Past
 
 AGAIN = 15.0  # seconds between two probes while home is shown
-SHOWN = 12  # runs
-
-
-@dataclass(frozen=True)
-class Past:
-    """What home knows of runs. `last`: the newest release that changed something and is not rolled back."""
-
-    runs: tuple[RunSummary, ...] = ()
-    active: RunView | None = None
-    last: int | None = None
-
-
-def read_past(history: "History") -> Past:
-    runs = tuple(history.runs(limit=SHOWN))
-    active = history.active()
-    last = next((r.id for r in runs if r.kind is RunKind.RELEASE and _stands(history.run(r.id))), None)
-    return Past(runs, history.run(active.id) if active is not None else None, last)
-
-
-def _stands(view: RunView | None) -> bool:
-    """Whether a release left a change in place that a rollback could undo."""
-    if view is None or view.run.state is RunState.ROLLED_BACK:
-        return False
-    return any(c.kind is not ChangeKind.BACKUP and c.state is not ChangeState.UNDONE for c in view.changes)
 
 
 class HomeScreen(DebvisorScreen[None]):
@@ -74,9 +48,9 @@ class HomeScreen(DebvisorScreen[None]):
     }
     """
 
-    past: reactive[Past | None] = reactive(None)
+    past: "reactive[Past | None]" = reactive(None)
     """The runs; None while they are not read."""
-    found: reactive[Now | None] = reactive(None)
+    found: "reactive[Now | None]" = reactive(None)
     """What runs now, as of `probed_at`."""
     asking: reactive[bool] = reactive(False)
     """Whether the operator waits for an answer; the quiet question every 15 s is not shown."""
@@ -93,7 +67,7 @@ class HomeScreen(DebvisorScreen[None]):
         self._probed_at: float | None = None
 
     def compose(self) -> ComposeResult:
-        yield HeaderBar(self.session.settings, "", str(self.session.person))
+        yield HeaderBar(self.session.face, "", str(self.session.person))
         with Vertical(id="home"):
             yield Block(now_text(None, None, asking=True, failed=""), id="now")
             yield Block(line(("IN PROGRESS", "$muted"), "   reading the journal…"), id="active")
@@ -121,12 +95,19 @@ class HomeScreen(DebvisorScreen[None]):
         self.run_worker(self._ask_now(), group="home-now", exclusive=True, description="ask what runs now")
 
     async def _read_past(self) -> None:
+        from debvisor_tui.ui.past import Past, read_past
+
         try:
             self.past = await self.session.history(read_past, Past())
         except DebvisorError as error:
             self.active_block.show(line(("! ", "bold $warn"), str(error)))
 
     async def _ask_now(self) -> None:
+        try:
+            await self.session.load()
+        except DebvisorError as error:  # the config is wrong: there is nothing to work on
+            self.debvisor.fail(error)
+            return
         from debvisor_tui.runner.ask import ask_now
 
         try:
@@ -149,7 +130,7 @@ class HomeScreen(DebvisorScreen[None]):
     def watch_asking(self) -> None:
         self._show_now()
 
-    def watch_past(self, past: Past | None) -> None:
+    def watch_past(self, past: "Past | None") -> None:
         if past is None or not self.is_mounted:
             return
         view, now = past.active, self.session.clock.now()
@@ -165,7 +146,7 @@ class HomeScreen(DebvisorScreen[None]):
     # -- keys -----------------------------------------------------------------------------------------------------
 
     @property
-    def _active(self) -> RunView | None:
+    def _active(self) -> "RunView | None":
         return self.past.active if self.past is not None else None
 
     def refusal(self, action: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.reactive import reactive
 
+from debvisor_tui.config.glance import Face
 from debvisor_tui.ui.paint import LineWidget, between, line
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class HeaderBar(LineWidget):
     seconds: reactive[float | None] = reactive(None, repaint=False)
     """The run's age; its clock, at the right end, is drawn alone when it ticks."""
 
-    def __init__(self, settings: "Settings", about: str = "", right: str = "") -> None:
+    def __init__(self, settings: "Settings | Face", about: str = "", right: str = "") -> None:
         super().__init__(classes="-production" if settings.production else "")
         self._target = target_name(settings)
         self._production = settings.production
@@ -59,9 +60,10 @@ class HeaderBar(LineWidget):
         return between(named if fits else left, right, self.size.width)
 
 
-def target_name(settings: "Settings") -> str:
+def target_name(settings: "Settings | Face") -> str:
     """ "PRODUCTION · process", with the target's own name where it says more."""
     name = settings.name
     if settings.production:
         name = "PRODUCTION" if name.lower() in {"production", "prod"} else f"PRODUCTION {name}"
-    return f"{name} · {settings.platform.kind}"
+    kind = settings.kind if isinstance(settings, Face) else settings.platform.kind
+    return f"{name} · {kind}"

@@ -1,19 +1,23 @@
 """What runs now, in words, and how old that knowledge is."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
-from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.states import RunState
-from debvisor_tui.model.views import Now, Probe, RunSummary
 from debvisor_tui.ui.clock import local_day, local_time
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import Piece, line, lines
-from debvisor_tui.ui.run_words import name_of
+from debvisor_tui.ui.units import name_of
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from debvisor_tui.model.gates import Gate
+    from debvisor_tui.model.views import Now, Probe, RunSummary
 
 LABEL = 11
 
 
-def now_text(found: Now | None, at: float | None, *, asking: bool, failed: str) -> Content:
+def now_text(found: "Now | None", at: float | None, *, asking: bool, failed: str) -> Content:
     """`at`: when `found` was probed, unix seconds. `failed`: why the last question has no answer."""
     age = "" if at is None else f"probed at {local_time(at)}"
     state = "asking…" if asking else age
@@ -39,7 +43,7 @@ def now_text(found: Now | None, at: float | None, *, asking: bool, failed: str) 
     return lines(rows)
 
 
-def _probe(probe: Probe) -> list[Piece]:
+def _probe(probe: "Probe") -> list[Piece]:
     status = str(probe.status) if probe.status is not None else "no answer"
     glyph, style = ("✓", "$ok") if probe.ok else ("✗", "bold $danger")
     pieces: list[Piece] = [
@@ -52,7 +56,7 @@ def _probe(probe: Probe) -> list[Piece]:
     return pieces
 
 
-def active_text(run: RunSummary | None, gate: Gate | None, step: str, now: float) -> Content:
+def active_text(run: "RunSummary | None", gate: "Gate | None", step: str, now: float) -> Content:
     """The run in progress, or the one that was interrupted; `step`: the title of the step it is at."""
     if run is None:
         return lines([line(("IN PROGRESS", "$muted"), "   nothing; n begins a release")])

@@ -2,32 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
-from debvisor_tui.model.views import RunSummary
 from debvisor_tui.ui.clock import short_day
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import LineWidget, cell, line
-from debvisor_tui.ui.run_words import name_of
+from debvisor_tui.ui.units import name_of
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from debvisor_tui.model.views import RunSummary
 
 _RUN, _STATE, _STARTED, _TOOK, _BY = 4, 18, 14, 13, 8  # cells
 
 
-def took(run: RunSummary) -> str:
+def took(run: "RunSummary") -> str:
     return format_duration(run.ended_at - run.started_at) if run.ended_at is not None else ""
 
 
-def what_of(run: RunSummary) -> str:
+def what_of(run: "RunSummary") -> str:
     """ "v1.0.0 → v1.1.0", and "v1.1.0 ↩ v1.0.0" for the way back."""
-    arrow = "↩" if run.kind is RunKind.ROLLBACK else "→"
+    arrow = "↩" if run.of_run is not None else "→"
     return f"{run.from_version} {arrow} {run.to_version}"
 
 
@@ -45,7 +46,7 @@ class RunTable(LineWidget, can_focus=True):
     class Opened(Message):
         """The operator chose a run."""
 
-        run: RunSummary
+        run: "RunSummary"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -53,7 +54,7 @@ class RunTable(LineWidget, can_focus=True):
         self._now = 0.0
         self._cursor = 0
 
-    def show(self, runs: Sequence[RunSummary], now: float) -> None:
+    def show(self, runs: "Sequence[RunSummary]", now: float) -> None:
         if list(runs) == list(self._runs):
             return
         self._runs, self._now = runs, now
@@ -61,7 +62,7 @@ class RunTable(LineWidget, can_focus=True):
         self.refresh()
 
     @property
-    def current(self) -> RunSummary | None:
+    def current(self) -> "RunSummary | None":
         return self._runs[self._cursor] if self._runs else None
 
     def action_move(self, by: int) -> None:

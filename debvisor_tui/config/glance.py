@@ -1,0 +1,35 @@
+"""A first look at a config, with no more than its header needs: reading all of it takes half a first paint."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from debvisor_tui.config.places import is_name
+
+_KIND = re.compile(r"[a-z]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a target is called and looks like; the settings themselves say the same, once they are loaded."""
+
+    name: str
+    production: bool
+    kind: str  # of platform
+
+
+def glance(path: Path) -> Face | None:
+    """The face of the target at `path`; None if it cannot be told, and loading the config will say why."""
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    name, production, platform = data.get("name"), data.get("production", False), data.get("platform")
+    kind = platform.get("kind") if isinstance(platform, dict) else None
+    if not (isinstance(name, str) and is_name(name) and isinstance(production, bool)):
+        return None
+    if not (isinstance(kind, str) and _KIND.fullmatch(kind)):
+        return None
+    return Face(name, production, kind)
