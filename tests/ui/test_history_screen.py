@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import seed
 import seed_history
+from looks import plots_fit
 from stage import play, shown, text_of, until
 
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.history import HistoryScreen
 from debvisor_tui.ui.screens.rollback import RollbackScreen
-from debvisor_tui.ui.screens.run_history import RunHistoryScreen
+from debvisor_tui.ui.screens.run_history import SECTIONS, RunHistoryScreen
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
@@ -164,8 +165,18 @@ def test_picture(snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int,
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("section", [1, 2, 3, 4, 5, 6])
-def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: int, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("section", "shows"),
+    [
+        ("timeline", "release v1.1.0 → v1.3.0 by anna"),
+        ("log", "watching for 30 s"),
+        ("changes", "9c41d2e07ab3 → d2a95be81c07"),
+        ("decisions", "run · Code review"),
+        ("evidence", "4 commits between"),
+        ("metrics", "so far: fail"),
+    ],
+)
+def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: str, shows: str, size: tuple[int, int]) -> None:
     story = seed.Story(tmp_path)
     run = seed_history.bad_watch(story)
     story.close()
@@ -174,7 +185,8 @@ def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: int, size:
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(RunHistoryScreen(run))
         await until(lambda: "running" in text_of(app), pilot)
-        await pilot.press(str(section))
-        await pilot.pause(0.2)
+        await pilot.press(str(SECTIONS.index(section) + 1))
+        await until(lambda: shows in text_of(app) and (section != "metrics" or plots_fit(app)), pilot)
+        await pilot.pause(0.1)
 
     assert snap_compare(app, terminal_size=size, run_before=set_the_scene)

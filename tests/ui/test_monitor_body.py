@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from looks import plots_fit
 from stage import play, until
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -56,6 +57,13 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
+async def settled(app: "Stage", pilot: Pilot[None]) -> None:
+    """Until the watch is shown and every plot is drawn in the size it has."""
+    for _ in range(2):
+        await until(lambda: "requests" in text_of(app) and plots_fit(app), pilot)  # type: ignore[arg-type]
+        await pilot.pause(0.1)
+
+
 def drawn(watch: Watch, size: tuple[int, int]) -> str:
     """What the monitor shows of `watch` at `size`."""
     found: list[str] = []
@@ -63,8 +71,7 @@ def drawn(watch: Watch, size: tuple[int, int]) -> str:
     async def look() -> None:
         app = Stage(watch)
         async with app.run_test(size=size) as pilot:
-            await until(lambda: "requests" in text_of(app), pilot)  # type: ignore[arg-type]
-            await pilot.pause()
+            await settled(app, pilot)
             found.append(text_of(app))
 
     play(look())
@@ -112,8 +119,7 @@ def test_as_many_plots_as_there_is_room_for(size: tuple[int, int], plots: int) -
     async def look() -> None:
         app = Stage(BAD)
         async with app.run_test(size=size) as pilot:
-            await until(lambda: "requests" in text_of(app), pilot)  # type: ignore[arg-type]
-            await pilot.pause()
+            await settled(app, pilot)
             assert sum(plot.size.height > 0 for plot in app.query(TimePlot)) == plots
             assert app.body.switchable is (plots == 1)
             if plots == 0:
@@ -175,7 +181,6 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
     app = Stage(GOOD if scene == "good" else BAD)
 
     async def set_the_scene(pilot: Pilot[None]) -> None:
-        await until(lambda: "requests" in text_of(app), pilot)  # type: ignore[arg-type]
-        await pilot.pause()
+        await settled(app, pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=set_the_scene)

@@ -102,9 +102,8 @@ class HistoryScreen(DebvisorScreen[None]):
     # -- reading ------------------------------------------------------------------------------------------------
 
     @work(group="history-runs", exclusive=True, description="read the runs")
-    async def _read_runs(self, words: str) -> None:
-        if words:
-            await asyncio.sleep(PAUSE)
+    async def _read_runs(self, words: str, pause: float = 0.0) -> None:
+        await asyncio.sleep(pause)
         nothing: tuple[list[RunSummary], bool] = ([], False)
         try:
             found, more = await self.session.history(partial(_matching, words, self._wanted), nothing)
@@ -205,7 +204,7 @@ class HistoryScreen(DebvisorScreen[None]):
     @on(Input.Changed, "#history-filter")
     def _typed_filter(self, event: Input.Changed) -> None:
         self._wanted = PAGE
-        self._read_runs(event.value)
+        self._read_runs(event.value, PAUSE)
 
     @on(Input.Changed, "#history-words")
     def _typed_words(self, event: Input.Changed) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.color import Color
+from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
@@ -96,18 +98,20 @@ def plot_text(chart: Chart, width: int, height: int, colour: Callable[[str], Rgb
     """`chart` in `width` columns and `height` rows, the last of which is the time axis."""
     from textual_plotext.plot import Plot  # 30 ms: not before the first plot is shown
 
+    rows = height - 1  # the times stand below: where labels are close, the library places them by chance
     plot = Plot()
-    plot.plotsize(width, height)
-    plot._set_size(width, height)  # plotsize alone asks the real terminal (textual-plotext, issue 5)
+    plot.plotsize(width, rows)
+    plot._set_size(width, rows)  # plotsize alone asks the real terminal (textual-plotext, issue 5)
     plot.theme("clear")
     plot.xaxes(True, False)
     plot.yaxes(True, False)
     plot.ticks_color(colour("axis"))
     top = _top(chart)
-    span = max(chart.end - chart.start, 1.0)
-    column = span / max(width - 12, 1)
-    plot.xlim(chart.start - 2 * column, chart.end + 4 * column)  # room for the names at the lines' ends
+    column = max(chart.end - chart.start, 1.0) / max(width - 12, 1)
+    left, right = chart.start - 2 * column, chart.end + 4 * column  # room for the names at the lines' ends
+    plot.xlim(left, right)
     plot.ylim(0, top)
+    plot.xticks([], [])
     for level in reversed(chart.levels):  # the first one matters most: it is drawn over the others
         if level.value <= top:
             plot.hline(level.value, color=colour(level.tone))
@@ -118,16 +122,33 @@ def plot_text(chart: Chart, width: int, height: int, colour: Callable[[str], Rgb
             xs, ys = [x for x, _ in piece], [y for _, y in piece]
             draw = plot.plot if len(piece) > 1 else plot.scatter
             draw(xs, ys, marker="braille", color=colour(series.tone))
-    # Without a single point the library draws no time axis; this one cannot be seen.
+    # Without a single point the library draws no axes; this one cannot be seen.
     plot.scatter([chart.start], [0], marker=" ")
-    for label, tone, x, y in _names(chart, top, height - 2):
+    for label, tone, x, y in _names(chart, top, rows - 1):
         plot.text(label, x + column, y, color=colour(tone), alignment="left")
-    times = [(chart.end * part, format_clock(chart.end * part)) for part in (0.25, 0.5, 0.75, 1)]
-    named = [(at, word) for word, at in chart.moments] or [(0.0, format_clock(0))]
-    plot.xticks([x for x, _ in named + times], [word for _, word in named + times])
-    values = _values(chart, top, height - 2)
+    values = _values(chart, top, rows - 1)
     plot.yticks(list(values), list(values.values()))
-    return Text.from_ansi(plot.build().rstrip("\n"))
+    drawn, _, axis = plot.build().rstrip("\n").rpartition("\n")
+    style = Style(color=Color.from_rgb(*colour("axis")))
+    below = _time_axis(chart, (left, right), Text.from_ansi(axis).plain, width)
+    return Text("\n").join([Text.from_ansi(drawn), *(Text(row, style) for row in below)])
+
+
+def _time_axis(chart: Chart, span: tuple[float, float], axis: str, width: int) -> tuple[str, str]:
+    """`axis` with its ticks, and the row of labels below: the named moments first, then times where there is room."""
+    canvas = axis.find("└") + 1
+    left, right = span
+    named = [(at, word) for word, at in chart.moments] or [(0.0, format_clock(0))]
+    labels = [*named, *((chart.end * part, format_clock(chart.end * part)) for part in (1, 0.5, 0.25, 0.75))]
+    line, row = list(axis.ljust(width)[:width]), [" "] * width
+    for at, word in labels:
+        middle = canvas + round((at - left) / (right - left) * (width - canvas - 1))
+        first = min(max(middle - len(word) // 2, 0), width - len(word))
+        around = row[max(first - 2, 0) : first + len(word) + 2]
+        if all(cell == " " for cell in around):
+            row[first : first + len(word)] = word
+            line[middle] = "┬" if line[middle] == "─" else line[middle]
+    return "".join(line), "".join(row)
 
 
 def _top(chart: Chart) -> float:

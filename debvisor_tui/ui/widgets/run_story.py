@@ -15,6 +15,7 @@ from debvisor_tui.model.views import Event, RunView
 from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.paint import Piece, line
+from debvisor_tui.ui.run_words import name_of
 from debvisor_tui.ui.units import format_bytes
 from debvisor_tui.ui.widgets.fluid import hang, page
 
@@ -67,7 +68,9 @@ def event_words(event: Event, titles: Mapping[str, str]) -> Content | None:
         case EventKind.DECISION:
             reason = f": “{reason}”" if (reason := _text(data, "reason")) else ""
             at = f" · {title}" if title else ""
-            return line(_text(data, "who"), (" decided ", "$muted"), (_text(data, "answer"), "bold"), f"{at}{reason}")
+            return line(
+                name_of(_text(data, "who")), (" decided ", "$muted"), (_text(data, "answer"), "bold"), f"{at}{reason}"
+            )
         case EventKind.EVIDENCE:
             return line((f"{title} · {_text(data, 'name')}: {_text(data, 'text')}", "$muted"))
         case EventKind.CHANGE:
@@ -143,10 +146,8 @@ def _facts(change: Change) -> list[tuple[str, Content]]:
         before, after = _value(change.before.get(name), name), _value(change.after.get(name), name)
         if name not in change.after:
             told = line(before)
-        elif name not in change.before:
+        elif name not in change.before or before == after:
             told = line(after)
-        elif before == after:
-            told = line(before, ("  as before", "$muted"))
         else:
             told = line(before, (" → ", "$muted"), (after, "bold"))
         facts.append((str(name), told))

@@ -11,7 +11,7 @@ from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, jud
 from debvisor_tui.ui.widgets.plots import Chart, Level, Series
 
 SPARKS = "▁▂▃▄▅▆▇█"
-FAR = 0.5  # of the watch's length: a restart longer ago than that is told in words, not drawn
+FAR = 0.5  # of the time shown: a restart longer ago than that is told in words, not drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Watch:
         if self.restarted_at is None or not self.samples:
             return None
         at = self.restarted_at - (self.samples[0].at - self.samples[0].elapsed)
-        return at if -FAR * self.duration <= at <= self.duration else None
+        shown = self.samples[-1].elapsed if self.verdict else self.duration
+        return at if -FAR * shown <= at <= shown else None
 
 
 def percent(rate: float | None) -> str:
