@@ -84,6 +84,7 @@ class RunnerContext(StepContext):
     ) -> Completed:
         self.log("$ " + shlex.join(argv), "cmd")
         out, err = self._log.sink("out"), self._log.sink("err")
+        silence = asyncio.create_task(self._log.watch_silence(short_name(argv)), name="silence")
         child: int | None = None
 
         async def started(pid: int) -> None:
@@ -111,6 +112,7 @@ class RunnerContext(StepContext):
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             raise could_not_start(argv, error, cwd) from error
         finally:
+            silence.cancel()
             await out.close()
             await err.close()
             if child is not None:

@@ -17,6 +17,7 @@ runner → client
     {"type": "sample", "run", "step", "attempt"}                 a new sample is in the journal
     {"type": "run", "run"}                                       the runner goes on with this run (a rollback)
     {"type": "role", "role"}                                     you operate now, or only observe
+    {"type": "trouble", "what", "hint"}                          the run stands still; "" when it goes on
     {"type": "resync", "seq"}                                    you were too slow: read the journal anew
     {"type": "bye", "reason"}                                    the run has ended, and so does the runner
 

@@ -45,7 +45,7 @@ class Connection:
         if message["type"] in COALESCED:
             self._newest[message["type"]] = message
         elif len(self._outbox) >= OUTBOX_LIMIT:
-            replies = [m for m in self._outbox if m["type"] in {"reply", "role", "bye", "run"}]
+            replies = [m for m in self._outbox if m["type"] in {"reply", "role", "bye", "run", "trouble"}]
             self._outbox = deque([*replies[-OUTBOX_LIMIT // 2 :], {"type": "resync", "seq": message.get("seq", 0)}])
         else:
             self._outbox.append(message)
@@ -84,6 +84,8 @@ class Server:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._readers: set[asyncio.Task[None]] = set()
+        self._notes: set[asyncio.Task[None]] = set()
+        self.trouble: Message | None = None  # what every client that comes is told at once
 
     async def start(self) -> None:
         """Listen. The target's lock is held already, so a socket that is there is a dead runner's."""
@@ -106,6 +108,8 @@ class Server:
             await asyncio.wait(self._readers, timeout=2.0)
         for reader in self._readers:
             reader.cancel()
+        if self._notes:
+            await asyncio.wait(self._notes, timeout=1.0)
         self._places.socket.unlink(missing_ok=True)
 
     def publish(self, message: Message) -> None:
@@ -136,8 +140,7 @@ class Server:
             connection.end()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(writing, timeout=1.0)
-            with contextlib.suppress(DebvisorError):
-                await self._note(EventKind.CLIENT, {"who": str(connection.person), "what": "left"})
+            self._note_soon({"who": str(connection.person), "what": "left"})
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
         uid = _peer_uid(writer)
@@ -168,10 +171,23 @@ class Server:
         run, seq, progress = self._standing()
         welcome = {"type": "welcome", "proto": PROTO, "version": __version__, "run": run, "seq": seq}
         connection.send({**welcome, "role": connection.role, "progress": progress})
+        if self.trouble is not None:
+            connection.send(self.trouble)
         self._connections.add(connection)
         joined = {"who": str(connection.person), "what": "joined", "role": connection.role}
-        await self._note(EventKind.CLIENT, joined)
+        self._note_soon(joined)
         return connection
+
+    def _note_soon(self, data: Mapping[str, Any]) -> None:
+        """Journal who came or went; nobody waits for it, least of all while the journal cannot be written."""
+
+        async def note() -> None:
+            with contextlib.suppress(DebvisorError, RuntimeError):  # RuntimeError: the journal is closed already
+                await self._note(EventKind.CLIENT, data)
+
+        task = asyncio.create_task(note())
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
     async def _hear(self, connection: Connection, reader: asyncio.StreamReader) -> None:
         try:

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind, ChangeState
-from debvisor_tui.model.errors import DebvisorError, Refused, UsageError
+from debvisor_tui.model.errors import DebvisorError, JournalError, Refused, UsageError
 from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
@@ -48,7 +50,7 @@ class Session:
         self._lock = lock
         self._how = how
         self._redact = Redactor(settings.secrets())
-        self._recorder = Recorder(Journal(places.journal), self._publish_event)
+        self._recorder = Recorder(Journal(places.journal), self._publish_event, self._journal_trouble)
         self._journal = self._recorder.journal
         self._history = History(places.journal)
         self._desk = Desk(self._decide, self._check_way_back, self._publish)
@@ -105,6 +107,7 @@ class Session:
         release = release_of(self._history, run)
         if release.state is RunState.ROLLED_BACK:
             raise UsageError(f"Run {release.id} is rolled back already.")
+        plan = await self._plan(release.id, options)  # refused before anything is moved
         for unfinished in self._unfinished():
             await recover(self._recorder, self._history, unfinished)
             if unfinished != release.id:
@@ -113,7 +116,7 @@ class Session:
                 )
         if release.state is RunState.ROLLING_BACK:
             await self._move(release.id, RunState.ROLLBACK_FAILED, "its rollback was given up for a new one")
-        plan = await self._plan(release.id, options)
+        await self._recorder.do(self._journal.decide, release.id, "", str(who), Answer.ROLLBACK)
         return await self._begin_rollback(plan, who)
 
     async def resume(self, run: int, who: Person) -> int:
@@ -136,6 +139,7 @@ class Session:
     async def listen(self, run: int) -> None:
         self._run = run
         self._lock.name_run(run)
+        self._recorder.patient = True
         await self._server.start()
         await self._note(EventKind.RUNNER, {"pid": self._lock.holder.pid, "how": self._how, "what": "started"})
 
@@ -288,6 +292,17 @@ class Session:
 
     async def _note(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         await self._recorder.do(self._journal.note, self._run, kind, data)
+
+    def _journal_trouble(self, error: JournalError | None) -> None:
+        """The journal cannot be written, or can again: the run stands still meanwhile, and clients are told why."""
+        if error is None:
+            self._server.trouble = None
+            self._publish({"type": "trouble", "what": "", "hint": ""})
+            return
+        print(error, file=sys.stderr, flush=True)
+        what = f"The run stands still: {error.what}"
+        self._server.trouble = {"type": "trouble", "what": what, "hint": f"{error.hint} It then goes on by itself."}
+        self._publish(self._server.trouble)
 
     def _standing(self) -> tuple[int, int, Message | None]:
         return self._run, self._seq, self._desk.progress

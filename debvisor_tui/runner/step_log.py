@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.text import LineAssembler, Redactor
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.store.journal import Line
 
 HIGH_WATER = 20_000  # lines waiting for the journal; a child that writes faster is held back
+SILENCE = 60.0  # seconds without output after which the log says so
 BATCH_DELAY = 0.02  # seconds in which lines gather for one commit
 
 #: Gets the id of the last line that is in the journal.
@@ -27,7 +29,7 @@ class StepLog:
         self._work = asyncio.Event()
         self._closing = False
         self._writer = asyncio.create_task(self._write(), name=f"log of attempt {attempt}")
-        self.last_output = time.monotonic()
+        self._last_output = time.monotonic()
 
     def add(self, text: str, stream: str) -> None:
         """Add text that a task wrote; it may hold foreign words and newlines."""
@@ -44,11 +46,24 @@ class StepLog:
             self._room.clear()
         await self._room.wait()
 
-    def _append(self, lines: list[str], stream: str) -> None:
+    def _append(self, lines: list[str], stream: str, *, own: bool = False) -> None:
         now = time.time()
         self._waiting += [(now, stream, line) for line in lines]
-        self.last_output = time.monotonic()
+        if not own:
+            self._last_output = time.monotonic()
         self._work.set()
+
+    async def watch_silence(self, name: str, after: float = SILENCE) -> None:
+        """Say in the log that command `name` wrote nothing for `after` seconds, and again when that has doubled."""
+        limit = after
+        while True:
+            silent = time.monotonic() - self._last_output
+            if silent < limit:
+                limit = after if silent < after else limit
+                await asyncio.sleep(limit - silent)
+                continue
+            self._append([f"{name}: no output for {format_duration(silent)}; it still runs"], "note", own=True)
+            limit *= 2
 
     async def _write(self) -> None:
         try:

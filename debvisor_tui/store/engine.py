@@ -73,12 +73,22 @@ def ensure_schema(path: Path, *, create: bool = True) -> None:
         _migrate(path)
 
 
+#: What may pass by itself, or by making room: the disk is full, another process holds the file.
+PASSING: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+)
+
+
 def unreadable(path: Path, error: Exception) -> JournalError:
-    reason = str(getattr(error, "orig", None) or error)
-    return JournalError(
-        f"The journal {path} cannot be used: {reason}.",
-        "Look at the disk (df -h) and at the file's rights. It was not changed; to start anew, move it away.",
+    cause = getattr(error, "orig", None) or error
+    # The low byte is the primary result code (sqlite.org/rescode.html).
+    passing = (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF in PASSING
+    hint = (
+        f"Make room, or see who holds the file (df -h {path.parent}; fuser -v {path})."
+        if passing
+        else "It was not changed. To start anew, move it away; keep it for whoever can mend it."
     )
+    return JournalError(f"The journal {path} cannot be used: {cause}.", hint, passing=passing)
 
 
 def _version(path: Path) -> str | None:
