@@ -17,6 +17,14 @@ from debvisor_tui.ui.screens.run_history import SECTIONS, RunHistoryScreen
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
 SIZES = ((80, 24), (120, 40))
+SHOWS = {
+    "timeline": "release v1.1.0 → v1.3.0 by anna",
+    "log": "watching for 30 s",
+    "changes": "9c41d2e07ab3 → d2a95be81c07",
+    "decisions": "run · Code review",
+    "evidence": "4 commits between",
+    "metrics": "so far: fail",
+}
 
 
 def test_typing_filters_the_runs_and_enter_opens_one(tmp_path: Path) -> None:
@@ -165,18 +173,8 @@ def test_picture(snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int,
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    ("section", "shows"),
-    [
-        ("timeline", "release v1.1.0 → v1.3.0 by anna"),
-        ("log", "watching for 30 s"),
-        ("changes", "9c41d2e07ab3 → d2a95be81c07"),
-        ("decisions", "run · Code review"),
-        ("evidence", "4 commits between"),
-        ("metrics", "so far: fail"),
-    ],
-)
-def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: str, shows: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("section", SECTIONS)
+def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: str, size: tuple[int, int]) -> None:
     story = seed.Story(tmp_path)
     run = seed_history.bad_watch(story)
     story.close()
@@ -186,7 +184,7 @@ def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: str, shows
         app.push_screen(RunHistoryScreen(run))
         await until(lambda: "running" in text_of(app), pilot)
         await pilot.press(str(SECTIONS.index(section) + 1))
-        await until(lambda: shows in text_of(app) and (section != "metrics" or plots_fit(app)), pilot)
+        await until(lambda: SHOWS[section] in text_of(app) and (section != "metrics" or plots_fit(app)), pilot)
         await pilot.pause(0.1)
 
     assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
