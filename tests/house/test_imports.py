@@ -14,6 +14,7 @@ HEAVY = ("textual", "rich", "sqlalchemy", "alembic", "httpx", "docker", "pydanti
 
 #: Module → what must not come with it. What a screen shows first needs none of these.
 LIGHT = {
+    "debvisor_tui.cli.quick": (*HEAVY, "typer"),
     "debvisor_tui.cli.main": HEAVY,
     "debvisor_tui.cli.playbook": HEAVY,
     "debvisor_tui.ui.app": tuple(set(HEAVY) - {"textual", "rich"}),
@@ -81,17 +82,16 @@ def test_a_module_brings_no_more_than_it_needs(module: str) -> None:
     assert loaded_by(f"import {module}") & set(LIGHT[module]) == set()
 
 
-@pytest.mark.parametrize("program", ["debvisor_tui.cli.main", "debvisor_tui.cli.playbook"])
+@pytest.mark.parametrize("program", ["debvisor_tui.cli.quick", "debvisor_tui.cli.playbook"])
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_version_and_help_import_nothing_heavy(program: str, option: str) -> None:
-    heavy = set(HEAVY) - {"rich"} if option == "--help" else set(HEAVY)  # typer may lay out its help with rich
     code = (
         f"import sys; sys.argv = ['debvisor', {option!r}]\n"
         f"from {program} import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code"
     )
-    assert loaded_by(code) & heavy == set()
+    assert loaded_by(code) & set(HEAVY) == set()
 
 
 def test_every_module_says_in_a_sentence_what_it_is_for_and_none_is_long() -> None:

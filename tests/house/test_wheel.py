@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -32,5 +33,7 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
         entries = next(archive.read(n).decode() for n in inside if n.endswith("entry_points.txt"))
     there = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "debvisor_tui").rglob("*") if p.is_file()}
     assert there - inside == set()
-    assert "debvisor-tui = debvisor_tui.cli.main:main" in entries
-    assert "debvisor-cli = debvisor_tui.cli.playbook:main" in entries
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        scripts = tomllib.load(file)["project"]["scripts"]
+    assert set(scripts) == {"debvisor-tui", "debvisor-cli"}
+    assert [line for line in (f"{name} = {where}" for name, where in scripts.items()) if line not in entries] == []
