@@ -11,6 +11,7 @@ from stage import play, runner, shown, text_of, until
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.runner import ask, spawn
+from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.places import Places
 from debvisor_tui.store.history import History
 from debvisor_tui.ui.app import DebvisorApp
@@ -147,6 +148,25 @@ def test_a_living_runner_is_asked_and_nothing_else_is_started(
             assert shown_runs == [second]
             assert there.commands == [("rollback", {"options": {"database": True, "restore_backup": False}})]
             assert world["started"] == []
+
+    play(story_of_the_test())
+
+
+def test_an_observer_sees_the_plan_and_cannot_start_it(world: dict[str, Any], tmp_path: Path) -> None:
+    run, at = seeded(tmp_path, seed.whole)
+
+    async def story_of_the_test() -> None:
+        session = seed.session(tmp_path, at=at)
+        async with runner(session, run) as there, shown(session) as (app, pilot):
+            client = await RunnerClient.connect(session.places, session.person, observe=True)
+            session.client = client
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "node.region (12 values)" in text_of(app), pilot)
+            assert "enter ROLL BACK" not in text_of(app)
+            await pilot.press("enter")
+            await until(lambda: "You observe this run." in text_of(app), pilot)
+            assert there.commands == world["started"] == []
+            await client.close()
 
     play(story_of_the_test())
 
