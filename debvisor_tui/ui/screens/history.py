@@ -56,7 +56,7 @@ class HistoryScreen(DebvisorScreen[None]):
         key("history", "escape", "back", "back", "Clear what was typed, then go back"),
     ]
     DEFAULT_CSS = """
-    HistoryScreen > Horizontal { height: 1; margin-bottom: 1; background: $panel; }
+    HistoryScreen #history-line { height: 1; margin-bottom: 1; background: $panel; }
     HistoryScreen #history-what { width: auto; padding: 0 1; color: $muted; background: $panel; }
     HistoryScreen #history-note { height: auto; padding: 0 1; color: $muted; }
     HistoryScreen .-hidden { display: none; }
@@ -85,7 +85,7 @@ class HistoryScreen(DebvisorScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "history")
-        with Horizontal():
+        with Horizontal(id="history-line"):
             yield Static(id="history-what", markup=False)
             yield FilterInput("?/", "version, state, operator, release or rollback", name="history-filter")
             yield FilterInput("?", "words that a line holds, all of them", name="history-words")
