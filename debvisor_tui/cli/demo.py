@@ -102,7 +102,7 @@ def _ship(choice: Choice, version: str) -> int:
 
     async def ship() -> int:
         run = await start_release(settings, places, version, person, auto=True)
-        return await Follower(settings, places, person, policy).follow(run)
+        return await Follower(places, person, policy).follow(run)
 
     return asyncio.run(ship())
 

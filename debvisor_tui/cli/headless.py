@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import Refused, RunnerGone
 from debvisor_tui.model.events import EventKind
@@ -46,7 +45,6 @@ class Policy:
 class Follower:
     """Follows a run, and the rollback that may come after it, to its end or to a gate that it may not pass."""
 
-    settings: Settings
     places: Places
     person: Person
     policy: Policy

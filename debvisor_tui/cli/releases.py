@@ -1,6 +1,7 @@
 """`debvisor-tui release|attach|status|rollback`: starting runs, following them, and seeing where they stand."""
 
 import asyncio
+import importlib
 import sys
 import time
 from dataclasses import asdict
@@ -50,8 +51,8 @@ def release(
     from debvisor_tui.runner.spawn import start_release
 
     choice: Choice = context.obj
-    settings = choice.settings()
-    places = choice.places(settings)
+    target = choice.named()
+    places = choice.places(target)
     headless = headless or as_json
     if not headless:
         for option, given in (
@@ -64,24 +65,30 @@ def release(
         from debvisor_tui.cli.tui import open_tui
 
         if auto:
-            run = asyncio.run(start_release(settings, places, version, whoami(), auto=True))
+            run = asyncio.run(start_release(target, places, version, whoami(), auto=True))
             raise typer.Exit(open_tui(choice, attach=run))
         raise typer.Exit(open_tui(choice, plan=version))
+    person = whoami(headless=True)
+
+    async def start_while_warming() -> int:
+        # What following it needs is imported while the runner starts: neither waits for the other.
+        warming = asyncio.create_task(asyncio.to_thread(importlib.import_module, "debvisor_tui.cli.headless"))
+        run = await start_release(target, places, version, person, auto=auto)
+        await warming
+        return run
+
+    run = asyncio.run(start_while_warming())
     from debvisor_tui.cli.headless import Policy
 
-    person = whoami(headless=True)
     policy = Policy(auto=auto, yes=yes, accept_data_loss=accept_data_loss, roll_back_on_failure=rollback_on_failure)
-    run = asyncio.run(start_release(settings, places, version, person, auto=auto))
-    raise typer.Exit(_follow(settings, places, person, policy, run, as_json=as_json))
+    raise typer.Exit(_follow(places, person, policy, run, as_json=as_json))
 
 
-def _follow(
-    settings: "Settings", places: "Places", person: Person, policy: "Policy", run: int, *, as_json: bool
-) -> int:
+def _follow(places: "Places", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
     from debvisor_tui.cli.headless import Follower
     from debvisor_tui.store.history import History
 
-    follower = Follower(settings, places, person, policy, out=sys.stderr if as_json else sys.stdout)
+    follower = Follower(places, person, policy, out=sys.stderr if as_json else sys.stdout)
     try:
         code = asyncio.run(follower.follow(run))
     except KeyboardInterrupt:
@@ -222,7 +229,7 @@ def rollback(
     from debvisor_tui.cli.headless import EXIT_DONE, EXIT_ROLLED_BACK, Policy
 
     new = asyncio.run(_start_rollback(settings, places, the_plan.run, options, person))
-    code = _follow(settings, places, person, Policy(auto=True), new, as_json=as_json)
+    code = _follow(places, person, Policy(auto=True), new, as_json=as_json)
     raise typer.Exit(EXIT_DONE if code == EXIT_ROLLED_BACK else code)
 
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from debvisor_tui.store.history import History
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A target of which no more is known yet."""
+
+    name: str
+    path: Path
+
+
 @dataclass(slots=True)
 class Choice:
     """The options that stand before every command; resolved only when a command needs them."""
@@ -28,7 +36,16 @@ class Choice:
             raise UsageError("--config and --target both name a target.", "Give one of them.")
         return load_settings(self.config, self.target)
 
-    def places(self, settings: "Settings | Face") -> "Places":
+    def named(self) -> "Named | Settings":
+        """The target's name and config file, without reading all of it: a runner that is started will do that."""
+        from debvisor_tui.config.glance import glance
+        from debvisor_tui.config.places import find_config
+
+        path = find_config(self.config, self.target)
+        face = glance(path)
+        return self.settings() if face is None else Named(face.name, path)
+
+    def places(self, settings: "Settings | Face | Named") -> "Places":
         from debvisor_tui.runner.places import Places, find_state_dir
 
         return Places(find_state_dir(self.state_dir), settings.name)

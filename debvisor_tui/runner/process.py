@@ -14,7 +14,10 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from debvisor_tui.model.views import ReleasePlan
 
 
 def main() -> None:
@@ -56,17 +59,25 @@ async def _run(start: dict[str, Any]) -> int:
     session = lock = None
     reason = "the runner ended"
     failure: dict[str, Any] | None = None
+    planning: asyncio.Task[ReleasePlan] | None = None
     try:
         settings = load_settings(Path(start["config"]))
         places = Places(Path(start["state_dir"]), settings.name)
         places.prepare()
         lock = TargetLock.acquire(places, str(who), _words(work))
+        if work["kind"] == "release":
+            from debvisor_tui.tasks.plan import plan_release
+
+            # The plan waits for git most of the time; the journal's libraries are imported meanwhile.
+            planning = asyncio.create_task(plan_release(settings, work["version"]), name="plan")
+        await asyncio.to_thread(importlib.import_module, "debvisor_tui.runner.session")
         from debvisor_tui.runner.session import Session
 
         session = Session(settings, places, lock, start["how"])
         match work["kind"]:
             case "release":
-                run = await session.new_release(work["version"], who, auto=bool(work["auto"]))
+                assert planning is not None  # noqa: S101 - begun above
+                run = await session.new_release(planning, who, auto=bool(work["auto"]))
             case "rollback":
                 run = await session.new_rollback(work["run"], RollbackOptions.from_json(work["options"]), who)
             case _:
@@ -96,6 +107,8 @@ async def _run(start: dict[str, Any]) -> int:
         failure = {"code": 1, "what": what, "hint": f"This is a bug; its details are in {start['log']}."}
         return 1
     finally:
+        if planning is not None:
+            planning.cancel()
         with contextlib.suppress(JournalError):
             if session is not None:
                 await session.close(reason)

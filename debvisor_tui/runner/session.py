@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
@@ -16,7 +16,7 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.text import Redactor
-from debvisor_tui.model.views import Event, PlannedStep
+from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan
 from debvisor_tui.runner.desk import Desk, RollBack
 from debvisor_tui.runner.engine import Engine
 from debvisor_tui.runner.lock import TargetLock
@@ -29,7 +29,6 @@ from debvisor_tui.runner.way_back import plan_way_back, release_of
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.tasks.base import Job
-from debvisor_tui.tasks.plan import plan_release
 from debvisor_tui.tasks.registry import task_for
 
 #: Which changes of the release are undone once a step of the rollback has succeeded.
@@ -70,8 +69,8 @@ class Session:
 
     # -- starting -----------------------------------------------------------------------------------------------
 
-    async def new_release(self, version: str, who: Person, *, auto: bool) -> int:
-        """Journal a release of `version`; UsageError says why it cannot start. Nothing of the target is touched."""
+    async def new_release(self, planning: Awaitable[ReleasePlan], who: Person, *, auto: bool) -> int:
+        """Journal the release that `planning` plans; UsageError says why it may not. The target is not touched."""
         unfinished = self._history.active()
         if unfinished is not None:
             raise UsageError(
@@ -79,9 +78,11 @@ class Session:
                 f"Go on with it (debvisor-tui attach {unfinished.id}) or roll it back "
                 f"(debvisor-tui rollback {unfinished.id}).",
             )
-        plan = await plan_release(self._settings, version)
+        plan = await planning
         if plan.problems:
-            raise UsageError(f"{version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:]))
+            raise UsageError(
+                f"{plan.to_version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:])
+            )
         usual = self._history.usual()
         steps = [
             PlannedStep(s.id, s.title, s.phase, s.why, s.commands, s.manual, usual.get(s.id)) for s in plan.steps

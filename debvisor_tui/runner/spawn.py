@@ -8,9 +8,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
@@ -21,31 +20,38 @@ START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the
 POLL = 0.01
 
 
+class Configured(Protocol):
+    """What is known of the target here: where its config lies. The runner reads it, and refuses it, by itself."""
+
+    @property
+    def path(self) -> Path: ...
+
+
 async def start_release(
-    settings: Settings, places: Places, version: str, person: Person, *, auto: bool = False
+    target: Configured, places: Places, version: str, person: Person, *, auto: bool = False
 ) -> int:
     """Start a release of `version`; the id of its run. LockHeld, UsageError or another DebvisorError if not."""
-    return await _start(settings, places, person, {"kind": "release", "version": version, "auto": auto})
+    return await _start(target, places, person, {"kind": "release", "version": version, "auto": auto})
 
 
 async def start_rollback(
-    settings: Settings, places: Places, run: int, options: RollbackOptions, person: Person
+    target: Configured, places: Places, run: int, options: RollbackOptions, person: Person
 ) -> int:
     """Start the rollback of release `run`, which has no living runner; the id of the rollback's run."""
-    return await _start(settings, places, person, {"kind": "rollback", "run": run, "options": options.to_json()})
+    return await _start(target, places, person, {"kind": "rollback", "run": run, "options": options.to_json()})
 
 
-async def start_resume(settings: Settings, places: Places, run: int, person: Person) -> int:
+async def start_resume(target: Configured, places: Places, run: int, person: Person) -> int:
     """Start a new runner for run `run`, whose runner is gone."""
-    return await _start(settings, places, person, {"kind": "resume", "run": run})
+    return await _start(target, places, person, {"kind": "resume", "run": run})
 
 
-async def _start(settings: Settings, places: Places, person: Person, work: dict[str, Any]) -> int:
+async def _start(target: Configured, places: Places, person: Person, work: dict[str, Any]) -> int:
     places.prepare()
     with tempfile.TemporaryDirectory(prefix="start-", dir=places.folder) as folder:
         ready = Path(folder) / "ready.json"
         start = {
-            "config": str(settings.path),
+            "config": str(target.path),
             "state_dir": str(places.state_dir),
             "ready": str(ready),
             "log": str(places.runner_log),
