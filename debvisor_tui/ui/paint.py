@@ -49,6 +49,6 @@ class LineWidget(Widget):
         strips = Visual.to_strips(self, content, width, 1, self.visual_style)
         return strips[0] if strips else Strip.blank(width, self.rich_style)
 
-    def refresh_line(self, y: int, x: int = 0, width: int | None = None) -> None:
-        """Draw anew the cells of line `y` from column `x` on, and nothing else."""
-        self.refresh(Region(x, y, self.size.width - x if width is None else width, 1))
+    def refresh_line(self, y: int) -> None:
+        """Draw anew line `y`, and nothing else."""
+        self.refresh(Region(0, y, self.size.width, 1))

@@ -210,8 +210,8 @@ class RunScreen(RunActs):
 
     def _tick(self) -> None:
         """A second has gone by: draw what moves with the clock, and nothing else."""
-        if self.view is None or not self.active or self.stranded:
-            return
+        if self.view is None or not self.active or self.stranded or not self.is_current:
+            return  # beneath a dialog a tick would paint the whole screen anew
         now = self.session.clock.now()
         self.header.seconds = now - self.view.run.started_at
         self.steps.tick(now)

@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.reactive import reactive
 
 from debvisor_tui.config.glance import Face
 from debvisor_tui.ui.paint import LineWidget, between, line
+from debvisor_tui.ui.widgets.ticker import Ticker
 
 if TYPE_CHECKING:
     from debvisor_tui.config.settings import Settings
@@ -20,44 +23,62 @@ def clock_text(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-class HeaderBar(LineWidget):
+class _Words(LineWidget):
+    DEFAULT_CSS = "_Words { width: 1fr; height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = Content(""), Content("")
+
+    def line_at(self, y: int) -> Content:
+        named = line((NAME, "bold"), "  ", self.left)  # the name gives way first
+        fits = named.cell_length + self.right.cell_length < self.size.width
+        return between(named if fits else self.left, self.right, self.size.width)
+
+
+class HeaderBar(Horizontal):
     DEFAULT_CSS = """
     HeaderBar { dock: top; height: 1; padding: 0 1; background: $panel; color: $foreground; }
     HeaderBar.-production { background: $alarm; color: #ffffff; }
     """
 
-    about: reactive[str] = reactive("")
+    about: reactive[str] = reactive("", repaint=False)
     """What the screen is about: "v1.1.0 → v1.2.0", "history"."""
-    right: reactive[str] = reactive("")
+    right: reactive[str] = reactive("", repaint=False)
     """Whose run it is: "run 42 · anna"."""
     seconds: reactive[float | None] = reactive(None, repaint=False)
-    """The run's age; its clock, at the right end, is drawn alone when it ticks."""
+    """The run's age, on the clock at the right end."""
 
     def __init__(self, settings: "Settings | Face", about: str = "", right: str = "") -> None:
         super().__init__(classes="-production" if settings.production else "")
         self._target = target_name(settings)
         self._production = settings.production
+        self._words = _Words()
+        self._clock = Ticker("bold")
         self.set_reactive(HeaderBar.about, about)
         self.set_reactive(HeaderBar.right, right)
+        self._say()
 
-    def watch_seconds(self, old: float | None, new: float | None) -> None:
-        if old is None or new is None or len(clock_text(old)) != len(clock_text(new)):
-            self.refresh()
-        elif clock_text(old) != clock_text(new):
-            width = len(clock_text(new))
-            # refresh counts from the widget's outer corner, padding included
-            self.refresh_line(0, self.outer_size.width - width - 1, width)
+    def compose(self) -> ComposeResult:
+        yield self._words
+        yield self._clock
 
-    def line_at(self, y: int) -> Content:
+    def watch_about(self) -> None:
+        self._say()
+
+    def watch_right(self) -> None:
+        self._say()
+
+    def watch_seconds(self, before: float | None, now: float | None) -> None:
+        self._clock.show("" if now is None else clock_text(now))
+        if (before is None) != (now is None):
+            self._say()
+
+    def _say(self) -> None:
         about = f" · {self.about}" if self.about else ""
-        left = line((self._target, "bold" if self._production else ""), about)
-        parts = [self.right] if self.right else []
-        if self.seconds is not None:
-            parts.append(clock_text(self.seconds))
-        right = Content(" · ".join(parts))
-        named = line((NAME, "bold"), "  ", left)  # the name gives way first
-        fits = named.cell_length + right.cell_length < self.size.width
-        return between(named if fits else left, right, self.size.width)
+        self._words.left = line((self._target, "bold" if self._production else ""), about)
+        self._words.right = line(self.right, " · " if self.right and self.seconds is not None else "")
+        self._words.refresh()
 
 
 def target_name(settings: "Settings | Face") -> str:

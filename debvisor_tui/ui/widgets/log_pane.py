@@ -135,6 +135,9 @@ class LogPane(Widget, can_focus=True):
             self.set_timer(min(max(FLUSH, 4 * drain), SLOWEST), self._flush, name="log-flush")
 
     def _flush(self) -> None:
+        if not self.screen.is_current:  # beneath a dialog each line would paint the whole screen anew
+            self.set_timer(SLOWEST, self._flush, name="log-flush")
+            return
         self._flushing = False
         if self.following:
             self._ask()

@@ -1,62 +1,66 @@
 """The head of a step's screen: its title and clock, and how far its work is."""
 
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
-from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import StepView
 from debvisor_tui.ui.feed import Progressed
 from debvisor_tui.ui.marks import Mark
 from debvisor_tui.ui.paint import LineWidget, between, line
 from debvisor_tui.ui.units import format_bytes, format_count
+from debvisor_tui.ui.widgets.ticker import Ticker
 
 BAR = 20  # cells
 FULL_GUESS = 0.95  # an estimated bar never claims to be done
 
 
-class StepTitle(LineWidget):
+class _Words(LineWidget):
+    DEFAULT_CSS = "_Words { width: 1fr; height: 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = Content(""), Content("")
+
+    def line_at(self, y: int) -> Content:
+        fits = self.left.cell_length + self.right.cell_length < self.size.width
+        return between(self.left, self.right if fits else Content(""), self.size.width)
+
+
+class StepTitle(Horizontal):
+    """The step's title and mark, the attempt's number, and the attempt's clock."""
+
     DEFAULT_CSS = "StepTitle { height: 1; }"
 
     def __init__(self) -> None:
         super().__init__()
         self._step: StepView | None = None
-        self._mark: Mark | None = None
-        self._elsewhere = ""
-        self._now = 0.0
+        self._words = _Words()
+        self._clock = Ticker()
+
+    def compose(self) -> ComposeResult:
+        yield self._words
+        yield self._clock
 
     def show(self, step: StepView, mark: Mark, elsewhere: str, now: float) -> None:
         """`elsewhere`: the title of the step the run is at, if that is another one."""
-        new = (step, mark, elsewhere)
-        same = new == (self._step, self._mark, self._elsewhere)
-        self._step, self._mark, self._elsewhere = new
-        self._now = now
-        if not same:
-            self.refresh()
+        self._step = step
+        left = line((step.title, "bold"), "  ", (str(mark), mark.style))
+        if elsewhere:
+            left = line(left, (f"   the run is at {elsewhere}: f", "$warn"))
+        right = line((f"attempt {step.attempt.number} · " if step.attempt else "not started", "$muted"))
+        if not (left.is_same(self._words.left) and right.is_same(self._words.right)):
+            self._words.left, self._words.right = left, right
+            self._words.refresh()
+        self.tick(now)
 
     def tick(self, now: float) -> None:
-        self._now = now
-        clock = self._clock()
-        if self._step is not None and self._step.state is StepState.RUNNING and clock:
-            self.refresh_line(0, self.size.width - len(clock), len(clock))
-
-    def _clock(self) -> str:
         attempt = self._step.attempt if self._step else None
         if attempt is None:
-            return ""
-        return format_clock(self._now - attempt.started_at if attempt.seconds is None else attempt.seconds)
-
-    def line_at(self, y: int) -> Content:
-        step, mark = self._step, self._mark
-        if step is None or mark is None:
-            return Content("")
-        left = line((step.title, "bold"), "  ", (str(mark), mark.style))
-        if self._elsewhere:
-            left = line(left, (f"   the run is at {self._elsewhere}: f", "$warn"))
-        clock = self._clock() if step.attempt else "not started"
-        right = f"attempt {step.attempt.number} · {clock}" if step.attempt else clock
-        if left.cell_length + len(right) >= self.size.width:
-            right = clock
-        return between(left, line((right, "$muted")), self.size.width)
+            self._clock.show("")
+        else:
+            self._clock.show(format_clock(now - attempt.started_at if attempt.seconds is None else attempt.seconds))
 
 
 class ProgressLine(LineWidget):

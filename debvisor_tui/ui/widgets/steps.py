@@ -10,6 +10,7 @@ from debvisor_tui.ui.marks import STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.paint import LineWidget, cell, line
 
 TIME = 6  # cells of the duration
+SELDOM = 5.0  # seconds between two ticks
 
 
 def mark_of(view: RunView, step: StepView, *, stranded: bool = False) -> Mark:
@@ -62,11 +63,13 @@ class StepList(LineWidget):
             self.refresh()
 
     def tick(self, now: float) -> None:
-        """Time has gone on: only the running step's duration is drawn anew."""
+        """Time has gone on: the running step's line is drawn anew, now and then (the title has the exact clock)."""
+        if now - self._now < SELDOM:
+            return
         self._now = now
         for y, row in enumerate(self._rows):
             if isinstance(row, StepView) and row.state is StepState.RUNNING:
-                self.refresh_line(y, self.outer_size.width - 2 - TIME, TIME)
+                self.refresh_line(y)
 
     def line_at(self, y: int) -> Content:
         if y >= len(self._rows) or self._view is None:
