@@ -20,6 +20,7 @@ from debvisor_tui.store.history import History
 
 LAST_LINES = 20  # of a failed step's log are printed
 CONNECT_PATIENCE = 10.0  # seconds
+ENDED_BY_ITSELF = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.ABORTED})
 #: What it asks to be attested is a watch that came to no verdict: no option agrees to that beforehand.
 VERDICT_STEP = "monitor"
 
@@ -102,6 +103,8 @@ class Follower:
                 view = self._print_news(history)
                 if gone.is_set():
                     return self._code_at_end(self._print_news(history))
+                if view.run.kind is RunKind.RELEASE and view.run.state in ENDED_BY_ITSELF:
+                    return self._code_at_end(view)  # nothing more will happen; the runner is only tidying up
                 if view.gate is not None and view.run.state is RunState.WAITING and self._asked > self._answered:
                     code = await self._at_gate(client, view.gate)
                     if code is not None:
