@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 
 GATE_SHORT, GATE_TALL = 9, 14  # rows of the gate's panel at most; see run.tcss
+EVIDENCE_SHORT = 9  # rows of the evidence at most, its title too; see run.tcss
 TICK = 1.0  # seconds
 
 
@@ -140,10 +141,11 @@ class RunScreen(RunActs):
         self.progress.show(running, told, now)
         self._show_watch(view, step, now)
         about = self._evidence_of(view, step)
-        self.evidence_box.border_title = (
-            " evidence " if about is step else f" {about.title}: {mark_of(view, about).word} "
-        )
         body = body_of(about.id)(view, about, Look(self._width - 1, now, sql=self.sql))
+        title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
+        roomy = self.has_class("-zoom-body") or self.has_class("-tall")
+        more = not roomy and body.plain.count("\n") >= EVIDENCE_SHORT - 1
+        self.evidence_box.border_title = f" {title} · e shows all " if more else f" {title} "
         self.evidence.show(body)
         self.evidence_box.set_class(not body.plain, "-empty")
 

@@ -57,8 +57,7 @@ def gate_text(
     rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
     danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
     watching = line((operator, "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
-    keys = _keys(gate, way_back=way_back) if operates else watching
-    last = keys.wrap(width)
+    last = _keys(gate, width, way_back=way_back) if operates else [watching]
     detail = Content(gate.detail).wrap(width) if gate.detail and gate.detail != why else []
     left = max(room - len(rows) - len(danger) - len(last), 1)
     if len(detail) > left:
@@ -66,7 +65,7 @@ def gate_text(
     return lines([*rows, *detail, *danger, *last])
 
 
-def _keys(gate: Gate, *, way_back: bool) -> Content:
+def _keys(gate: Gate, width: int, *, way_back: bool) -> list[Content]:
     pairs: list[tuple[str, str]] = []
     main = ENTER.get(gate.kind)
     if main in gate.answers and main is not None:
@@ -80,12 +79,15 @@ def _keys(gate: Gate, *, way_back: bool) -> Content:
     if way_back and gate.kind in _TROUBLE:
         pairs.append(("R", "shows the way back"))
     pairs.append(("c", "ends the run here"))
-    pieces: list[Piece] = []
-    for key, does in pairs:
-        if pieces:
-            pieces.append((" · ", "$faint"))
-        pieces += [(key, "bold $danger" if key == "R" else "bold"), (f" {does}", "$muted")]
-    return line(*pieces)
+    rows: list[Content] = []
+    for key, does in pairs:  # a key stays with what it does
+        pair = line((key, "bold $danger" if key == "R" else "bold"), (f" {does}", "$muted"))
+        joined = line(rows[-1], (" · ", "$faint"), pair) if rows else pair
+        if rows and joined.cell_length <= width:
+            rows[-1] = joined
+        else:
+            rows.append(pair)
+    return rows
 
 
 def gone_text(view: RunView, *, can_resume: bool) -> Content:

@@ -68,7 +68,8 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
         )
     )
     if destructive:
-        rows.append(row("", (f"! {destructive} of them destroys data", "bold $danger")))
+        destroy = "destroys" if destructive == 1 else "destroy"
+        rows.append(row("", (f"! {destructive} of them {destroy} data", "bold $danger")))
     for migration in pending:
         rows += _migration(migration, look)
     return page(rows, look)
