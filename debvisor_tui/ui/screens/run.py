@@ -138,7 +138,7 @@ class RunScreen(RunActs):
         self.commands.set_class(not step.commands, "-empty")
         running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
         told = self.told if running is not None and self.told is not None and self.told.step == running.id else None
-        self.progress.show(running, told, now)
+        self.progress.show(running if step.id != "monitor" else None, told, now)  # the watch counts down itself
         self._show_watch(view, step, now)
         about = self._evidence_of(view, step)
         body = body_of(about.id)(view, about, Look(self._width - 1, now, sql=self.sql))

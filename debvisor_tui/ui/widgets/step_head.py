@@ -5,6 +5,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import StepView
 from debvisor_tui.ui.feed import Progressed
 from debvisor_tui.ui.marks import Mark
@@ -56,11 +57,18 @@ class StepTitle(Horizontal):
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        attempt = self._step.attempt if self._step else None
-        if attempt is None:
-            self._clock.show("")
-        else:
-            self._clock.show(format_clock(now - attempt.started_at if attempt.seconds is None else attempt.seconds))
+        self._clock.show(_clock(self._step, now) if self._step is not None else "")
+
+
+def _clock(step: StepView, now: float) -> str:
+    """How long the last attempt took, or takes; "" where nobody knows, for its runner died."""
+    attempt = step.attempt
+    if attempt is None:
+        return ""
+    if attempt.seconds is not None:
+        return format_clock(attempt.seconds)
+    end = now if step.state is StepState.RUNNING else attempt.ended_at
+    return "" if end is None else format_clock(end - attempt.started_at)
 
 
 class ProgressLine(LineWidget):
@@ -130,6 +138,8 @@ def _bar(ratio: float) -> Content:
 def _amount(done: float, total: float | None, unit: str) -> str:
     if unit == "bytes":
         return format_bytes(done) if total is None else f"{format_bytes(done)} of {format_bytes(total)}"
+    if unit == "seconds" and (total or done) < 60:
+        return f"{done:.1f} s" if total is None else f"{done:.1f} of {total:.1f} s"
     if unit == "seconds":
         return format_clock(done) if total is None else f"{format_clock(done)} of {format_clock(total)}"
     return f"{format_count(int(done))} {unit}" if total is None else f"{int(done)} of {int(total)} {unit}"

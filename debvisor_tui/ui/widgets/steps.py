@@ -45,6 +45,7 @@ class StepList(LineWidget):
         self._now = 0.0
         self._stranded = False
         self._drawn: object = None
+        self._painted = 0.0
 
     def show(self, view: RunView, shown: str, now: float, *, stranded: bool = False) -> None:
         """`shown`: the step whose body stands at the right; `stranded`: see :func:`mark_of`."""
@@ -60,13 +61,15 @@ class StepList(LineWidget):
         self._view, self._rows, self._shown, self._now, self._stranded = view, rows, shown, now, stranded
         self._drawn = new
         if not same:
+            self._painted = now
             self.refresh()
 
     def tick(self, now: float) -> None:
         """Time has gone on: the running step's line is drawn anew, now and then (the title has the exact clock)."""
-        if now - self._now < SELDOM:
-            return
         self._now = now
+        if now - self._painted < SELDOM:
+            return
+        self._painted = now
         for y, row in enumerate(self._rows):
             if isinstance(row, StepView) and row.state is StepState.RUNNING:
                 self.refresh_line(y)

@@ -107,18 +107,20 @@ def _probes(name: str, probes: list[Evidence]) -> list[Content]:
 
 def smoke(view: RunView, step: StepView, look: Look) -> Content:
     rows = []
-    for fact in view.found(step.id, "request"):
-        one = mapping(fact.value)
-        good, latency = bool(one.get("ok")), number(one.get("ms"))
+    requests = [mapping(fact.value) for fact in view.found(step.id, "request")]
+    width = min(max((len(text_of(one.get("name"))) for one in requests), default=0) + 1, 20)
+    for one in requests:
+        good, latency, status = bool(one.get("ok")), number(one.get("ms")), text_of(one.get("status"), "–")
+        said = text_of(one.get("text"), "").removeprefix(f"{status} in {latency or 0:.0f} ms").lstrip(", ")
         rows.append(
             line(
                 ("✓ " if good else "✗ ", "$ok" if good else "bold $danger"),
-                cell(text_of(one.get("name")), 12),
+                cell(text_of(one.get("name")), width),
                 cell(text_of(one.get("method"), ""), 5, "$muted"),
-                cell(text_of(one.get("status"), "–"), 4, "" if good else "$danger"),
+                cell(status, 4, "" if good else "$danger"),
                 cell("" if latency is None else f"{latency:.0f} ms", 8, "$muted", right=True),
                 "  ",
-                text_of(one.get("text"), ""),
+                said,
             )
         )
     return page([*rows, *others(view, step, "request")], look)
