@@ -112,7 +112,11 @@ def test_a_danger_is_not_agreed_to_by_enter(tmp_path: Path) -> None:
             await t.see("12 values")
             await t.press("enter", "enter", "enter")
             await t.see("agree, knowing this")
+            await t.press("escape")
+            await t.see("agrees, after one more question")
             assert t.runner.commands == []
+            await t.press("enter")
+            await t.see("agree, knowing this")
             await t.press("y")
             asked = gate("acknowledge", "migration-check")
             await t.hear(("answer", {"answer": "acknowledge", "gate": asked, "reason": ""}))
