@@ -1,20 +1,22 @@
 """A run: the playbook on the left, the shown step's own body, its gate and its log on the right."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
 
+from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import line, lines
-from debvisor_tui.ui.run_watch import watch_of
 from debvisor_tui.ui.run_words import can_roll_back, name_of
 from debvisor_tui.ui.screens.run_acts import RunActs
 from debvisor_tui.ui.widgets.block import EMPTY, Block
@@ -168,19 +170,27 @@ class RunScreen(RunActs):
         body = self._watch_body
         if not wanted or step.attempt is None:
             if body is not None:
-                body.display = False
+                body.add_class("-empty")
             return
-        if body is None:
-            from debvisor_tui.ui.widgets.monitor_body import MonitorBody  # with its plots, only once needed
+        from debvisor_tui.ui.widgets.monitor_body import MonitorBody  # with its plots, only once needed
+        from debvisor_tui.ui.widgets.watch_of import watch_of
 
+        if body is None:
             body = self._watch_body = MonitorBody()
             self.panel.mount(body, before=self.gate_panel)
-        body.display = True
+        body.remove_class("-empty")
         if self.samples_of != step.attempt.id:
             self.samples_of, self.samples = step.attempt.id, []
-            self.run_worker(self.feed.read_samples(step.attempt.id), group="samples", exclusive=True)
-        told = self.told if self.told is not None and self.told.step == step.id else None
-        body.show(watch_of(view, step.attempt, self.samples, self.session.settings.monitor, told, now))
+            self.run_worker(self._read_samples(step.attempt.id), group="samples", exclusive=True)
+        watch = watch_of(view, self.samples, self.session.settings.monitor, now)
+        if watch is not None:
+            body.show(watch)
+
+    async def _read_samples(self, attempt: int) -> None:
+        try:
+            await self.feed.read_samples(attempt)
+        except DebvisorError as error:
+            self.say_error(error)
 
     def _show_gate(self, view: RunView, step: StepView, now: float) -> None:
         panel, gate = self.gate_panel, self.gate
@@ -229,9 +239,15 @@ class RunScreen(RunActs):
             return "SQL is shown at the migrations only."
         if action == "switch_plot":
             body = self._watch_body
-            both = body is None or not body.display or not body.switchable
+            both = body is None or body.has_class("-empty") or not body.switchable
             return "There is no other plot to switch to." if both else ""
         return super().refusal(action)
+
+    def key_hints(self) -> Iterator[Binding]:
+        zoomed = {"zoom_log": self.has_class("-zoom-log"), "zoom_body": self.has_class("-zoom-body")}
+        for bindings in self._bindings.key_to_bindings.values() if any(zoomed.values()) else ():
+            yield from (replace(b, description="back to the step") for b in bindings if zoomed.get(b.action))
+        yield from (binding for binding in super().key_hints() if not zoomed.get(binding.action))
 
     def _look_away(self, by: int) -> None:
         view, step = self.view, self.shown
