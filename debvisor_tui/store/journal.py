@@ -182,6 +182,8 @@ class Journal:
 
     def add_lines(self, attempt: int, lines: Sequence[Line]) -> int:
         """Add log lines in one commit; returns the id of the last one."""
+        if not lines:
+            return self._next_line - 1
         first = self._next_line
         rows = [(first + i, attempt, at, stream, text) for i, (at, stream, text) in enumerate(lines)]
         with self._begin() as tx:

@@ -7,6 +7,7 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.platforms.git import WRITING, Git, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import Place, cannot_forward, dirty, git_of, in_place, short
+from debvisor_tui.tasks.scrape import keep_baseline
 
 
 class PullTask:
@@ -34,6 +35,7 @@ class PullTask:
             return f"{job.to_version} is in place already; nothing was changed"
         if obstacle := await cannot_forward(repo, place, job.to_version, job.to_commit):
             raise obstacle.error()
+        await keep_baseline(ctx)
         before = {"commit": place.commit, "version": place.version}
         async with ctx.change(ChangeKind.CODE, str(source.checkout), before) as change:
             try:

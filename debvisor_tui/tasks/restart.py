@@ -13,8 +13,7 @@ from debvisor_tui.model.text import one_line
 from debvisor_tui.platforms.failures import describe_failure, shown
 from debvisor_tui.platforms.process import LogMark, Process, process_of, read_process
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.metrics import Unreadable
-from debvisor_tui.tasks.scrape import baseline
+from debvisor_tui.tasks.scrape import keep_baseline
 
 LOOK = 0.05  # seconds between two looks at the process
 LAST_LINES = 20  # of the service's log, when it dies
@@ -28,7 +27,8 @@ class RestartTask:
 
     async def run(self, ctx: StepContext) -> str:
         platform = ctx.settings.platform
-        await _keep_baseline(ctx)
+        if not ctx.recall("pull", "baseline"):
+            await keep_baseline(ctx)
         old = process_of(platform.pid_file)
         ctx.log(f"running now: {_named(old)}" if old else "running now: nothing")
         mark = LogMark.here(platform.log_file) if platform.log_file else None
@@ -58,16 +58,6 @@ class RestartTask:
         if now.is_recorded(before):
             return Finding(Found.NOT_DONE, f"{_named(now)} still runs, the same as before")
         return Finding(Found.DONE, f"{_named(now)} runs; before it was pid {before.get('pid', 'none')}")
-
-
-async def _keep_baseline(ctx: StepContext) -> None:
-    """Numbers to compare the release with. Without them the release goes on: the old process may be dead already."""
-    try:
-        text, value = await baseline(ctx.settings.monitor.metrics)
-    except Unreadable as error:
-        ctx.log(f"no numbers of the time before: {error.what}")
-        return
-    await ctx.evidence("baseline", text, value)
 
 
 async def _settled(ctx: StepContext, platform: ProcessPlatform, old: Process | None) -> Process:

@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from debvisor_tui.platforms.http import Http
-from debvisor_tui.tasks.metrics import Scrape, between, read_answer
+from debvisor_tui.tasks.base import StepContext
+from debvisor_tui.tasks.metrics import Scrape, Unreadable, between, read_answer
 
 BASELINE_LIMIT = 3.0  # seconds: a restart does not wait longer for the numbers of before
 
@@ -30,6 +31,19 @@ async def baseline(url: str) -> tuple[str, dict[str, Any]]:
     errors = "" if total.error_rate is None else f", {total.error_rate:.2%} errors"
     p95 = "" if total.p95 is None else f", p95 {total.p95:.0f} ms"
     return f"before: {total.requests:.0f} requests{errors}{p95}", value
+
+
+async def keep_baseline(ctx: StepContext) -> None:
+    """Numbers to compare the release with, as evidence. Without them it goes on: the process may be dead already.
+
+    To be taken before the release changes anything: once migrations have run, the old code may fail because of them.
+    """
+    try:
+        text, value = await baseline(ctx.settings.monitor.metrics)
+    except Unreadable as error:
+        ctx.log(f"no numbers of the time before: {error.what}")
+        return
+    await ctx.evidence("baseline", text, value)
 
 
 def _rounded(value: float | None) -> float | None:

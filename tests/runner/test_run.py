@@ -203,6 +203,9 @@ def test_an_additive_release_that_has_ended_is_rolled_back_without_its_database(
             gate = await host.gate(run, GateKind.ATTEST, "review")
             await answer(client, gate, Answer.ATTEST, reason="read")
             await until(lambda: host.state(run) is RunState.SUCCEEDED, "released")
+        view = host.view(run)
+        assert view.found("pull", "baseline"), "the time before is measured before anything changes"
+        assert not view.found("restart", "baseline")
         back = await start_rollback(host.settings, host.places, run, RollbackOptions(), ANNA)
         await until(lambda: host.state(run) is RunState.ROLLED_BACK, "rolled back")
         assert [step.id for step in host.view(back).steps] == ["revert-release", "restart", "health"]

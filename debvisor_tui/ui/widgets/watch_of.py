@@ -35,7 +35,7 @@ def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: fl
     return Watch(
         samples=tuple(samples),
         limits=thresholds(monitor),
-        before=_last(view, "restart", "baseline"),
+        before=_last(view, "pull", "baseline") or _last(view, "restart", "baseline"),
         verdict=_verdict(_last(view, STEP, "verdict")),
         restarted_at=_restarted_at(view),
         elapsed=max(elapsed, 0.0),
