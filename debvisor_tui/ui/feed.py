@@ -60,6 +60,14 @@ class RoleSet(Message):
 
 
 @dataclass
+class Troubled(Message):
+    """The run stands still for want of its journal: `what`, and what can be done; "" once it goes on."""
+
+    what: str
+    hint: str
+
+
+@dataclass
 class FeedEnded(Message):
     """No runner speaks for the run any more. `state`: how it stands; ACTIVE states mean that its runner died."""
 
@@ -172,6 +180,8 @@ class RunFeed:
             case "sample":
                 self._sampled = int(message["attempt"])
                 self._stale.set()
+            case "trouble":
+                self._post(Troubled(str(message["what"]), str(message["hint"])))
             case "role":
                 self._post(RoleSet(message["role"] == "operator"))
 

@@ -201,6 +201,20 @@ def test_an_observer_sees_all_and_is_told_who_operates(tmp_path: Path) -> None:
     play(main())
 
 
+def test_a_run_that_stands_still_for_its_journal_says_so_and_goes_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with theatre(tmp_path, SCENES["ready"].tell) as t:
+            t.runner.publish({"type": "trouble", "what": "The disk is full.", "hint": "Make room."})
+            await t.see("the run stands still")
+            assert "The disk is full." in text_of(t.app)
+            assert "Make room." in text_of(t.app)
+            t.runner.publish({"type": "trouble", "what": "", "hint": ""})
+            await until(lambda: "The disk is full." not in text_of(t.app), t.pilot)
+            await t.see("enter runs it")
+
+    play(main())
+
+
 def test_looking_at_an_earlier_step_while_the_run_goes_on(tmp_path: Path) -> None:
     async def main() -> None:
         async with theatre(tmp_path, SCENES["ready"].tell) as t:

@@ -24,7 +24,7 @@ from debvisor_tui.ui.widgets.bodies.common import Look
 from debvisor_tui.ui.widgets.bodies.registry import body_of
 from debvisor_tui.ui.widgets.find_bar import FindBar
 from debvisor_tui.ui.widgets.fluid import hang
-from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text
+from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text, trouble_text
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.key_bar import KeyBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
@@ -195,7 +195,9 @@ class RunScreen(RunActs):
     def _show_gate(self, view: RunView, step: StepView, now: float) -> None:
         panel, gate = self.gate_panel, self.gate
         title, text, danger = "", EMPTY, False
-        if gate is not None:
+        if self.trouble is not None:
+            title, text, danger = "the run stands still", trouble_text(self.trouble.what, self.trouble.hint), True
+        elif gate is not None:
             if gate.step == step.id:
                 title = gate_title(gate, name_of(view.run.operator), operates=self.operates)
                 room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title

@@ -7,7 +7,7 @@ from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.feed import FeedEnded, Progressed, RoleSet, RunFeed, RunRead, Sampled
+from debvisor_tui.ui.feed import FeedEnded, Progressed, RoleSet, RunFeed, RunRead, Sampled, Troubled
 from debvisor_tui.ui.log_screen import LogScreen
 from debvisor_tui.ui.run_words import live_step
 
@@ -23,6 +23,8 @@ class RunStateScreen(LogScreen[None]):
     """Whether this client's commands are obeyed."""
     listening: reactive[bool] = reactive(True)
     """Whether a runner speaks for the run, or is being looked for."""
+    trouble: reactive[Troubled | None] = reactive(None)
+    """Why the run stands still although nobody is asked anything: its journal cannot be written."""
     answered: reactive[Gate | None] = reactive(None)
     """The gate whose answer is on its way: it is not offered a second time."""
     sql: reactive[bool] = reactive(False)
@@ -106,10 +108,15 @@ class RunStateScreen(LogScreen[None]):
     def _on_role_set(self, message: RoleSet) -> None:
         self.operates = message.operates
 
+    @on(Troubled)
+    def _on_troubled(self, message: Troubled) -> None:
+        self.trouble = message if message.what else None
+
     @on(FeedEnded)
     def _on_feed_ended(self, message: FeedEnded) -> None:
         self.operates = False
         self.listening = False
+        self.trouble = None
         if message.error is not None:
             self.say_error(message.error)
 
@@ -117,6 +124,9 @@ class RunStateScreen(LogScreen[None]):
         self.redraw()
 
     def watch_selected(self) -> None:
+        self.redraw()
+
+    def watch_trouble(self) -> None:
         self.redraw()
 
     def watch_operates(self) -> None:

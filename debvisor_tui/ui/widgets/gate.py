@@ -90,6 +90,11 @@ def _keys(gate: Gate, width: int, *, way_back: bool) -> list[Content]:
     return rows
 
 
+def trouble_text(what: str, hint: str) -> Content:
+    """The journal cannot be written: nothing goes on until it can."""
+    return lines([line(("! ", "bold $danger"), (what, "bold")), Content(hint)])
+
+
 def gone_text(view: RunView, *, can_resume: bool) -> Content:
     """The runner is not there although the run has not ended."""
     rows = [
