@@ -1,6 +1,8 @@
 """A million lines from a step's command: into the journal, with the TUI attached and its keys pressed meanwhile."""
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -71,22 +73,34 @@ def measure(folder: Path) -> None:
             print(f"peak memory           runner {runner:.0f} MB   TUI {tui:.0f} MB")
     finally:
         history.close()
+        if (left := find_holder(places)) is not None:
+            os.kill(left.pid, signal.SIGTERM)
         sandbox.destroy()
 
 
 def keys(terminal: Terminal, history: History, run: int) -> list[float]:
     """Press page up and end in turn until the step has ended; milliseconds from key to paint of each."""
-    latencies = []
+    latencies: list[float] = []
     deadline = time.perf_counter() + LIMIT
     while time.perf_counter() < deadline:
         for key, marker in ((PAGE_UP, b"paused"), (END, b"following")):
             sent = terminal.send(key)
-            latencies.append((terminal.until(marker, timeout=20.0) - sent) * 1000)
+            try:
+                painted = terminal.until(marker, timeout=5.0)
+            except TimeoutError:
+                if ended(history, run):  # an ended log follows nothing any more
+                    return latencies
+                raise
+            latencies.append((painted - sent) * 1000)
             terminal.drain(0.05)
-        view = history.run(run)
-        if view is not None and view.step("review").state is not StepState.RUNNING:
+        if ended(history, run):
             return latencies
     sys.exit(f"the step did not end within {LIMIT} s")
+
+
+def ended(history: History, run: int) -> bool:
+    view = history.run(run)
+    return view is not None and view.step("review").state is not StepState.RUNNING
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 Those take as long as half a first paint. Whatever is more than a target goes to :mod:`.main`, which knows it all.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def plain(arguments: Sequence[str]) -> Choice | None:
 
 
 def main() -> NoReturn:
+    gc.set_threshold(50_000)  # imports make many objects that all stay: looking through them costs a tenth
     choice = plain(sys.argv[1:])
     if choice is None:
         from debvisor_tui.cli.main import main as whole

@@ -13,6 +13,7 @@ print goes to stderr. `--events` gets a JSON line as each revision starts and en
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -267,6 +268,7 @@ def answer(options: argparse.Namespace) -> Json:
 
 
 def main() -> int:
+    gc.set_threshold(50_000)  # importing alembic makes many objects that all stay: looking through them costs a tenth
     sys.path[0] = os.getcwd()  # as `python -m alembic` has it; not the folder of this file
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever env.py or a migration prints, also from C, goes to stderr
