@@ -97,5 +97,8 @@ class StepList(LineWidget):
             return ""
         if attempt.seconds is not None:
             return short_time(attempt.seconds)
-        running = step.state is StepState.RUNNING and not self._stranded
-        return short_time(max(self._now - attempt.started_at, 0)) if running else ""
+        if step.state is not StepState.RUNNING or self._stranded:
+            return ""
+        ran = self._now - attempt.started_at
+        # Painted seldom: a number that is old would be wrong; the title has the exact clock.
+        return short_time(ran - ran % SELDOM) if ran >= SELDOM else ""
