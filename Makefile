@@ -1,6 +1,6 @@
 # `make demo` tries it, `make test` proves it; both make what they need in .venv from pinned versions.
 .DELETE_ON_ERROR:
-.PHONY: demo test lint snapshots bench clean help
+.PHONY: demo test faults lint snapshots bench clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ PACKAGES := pyproject.toml constraints.txt scripts/venv.sh
 help:
 	@echo "make demo [DIR=folder] [FAULT=name]   the embedded sandbox host, in the terminal"
 	@echo "make test                             linters, types, import contracts, tests"
+	@echo "make faults                           kill everything, everywhere, and lose nothing; minutes"
 	@echo "make lint | snapshots | bench | clean"
 
 $(VENV)/.run: $(PACKAGES)
@@ -25,6 +26,9 @@ demo: $(VENV)/.run
 
 test: lint
 	$(PY) -m pytest
+
+faults: $(VENV)/.dev
+	$(PY) -m pytest -m faults
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
