@@ -17,8 +17,8 @@ class Found(StrEnum):
 class Finding:
     """`text` gives the evidence in a sentence: "the checkout is at 3f2a91c, which is v1.1.0".
 
-    `stands`: what stands now, in the keys of the step's change (:class:`.changes.ChangeKind`), or {} where that cannot
-    be told; it becomes the outcome of a change whose outcome was never recorded.
+    `stands`: what stands now, in the keys of the step's change (:class:`.changes.ChangeKind`), or {} where that
+    cannot be told; it becomes the outcome of a change whose outcome was never recorded.
     """
 
     found: Found
