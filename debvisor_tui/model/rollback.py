@@ -11,6 +11,14 @@ from typing import Any, Self
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind, spec
 
+#: Which changes of the release are undone once a step of the rollback has succeeded.
+UNDOES: Mapping[str, frozenset[ChangeKind]] = {
+    "revert-database": frozenset({ChangeKind.DATABASE}),
+    "restore-backup": frozenset({ChangeKind.DATABASE}),
+    "revert-release": frozenset({ChangeKind.CODE, ChangeKind.IMAGE}),
+    "restart": frozenset({ChangeKind.PROCESS}),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class RollbackOptions:

@@ -1,6 +1,6 @@
 """What can be known of runs, read from the journal: the shapes that screens and `--json` show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,19 @@ class StepView:
     @property
     def attempt(self) -> AttemptView | None:
         return self.attempts[-1] if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that step `step` started, or (`pid` None) was about to. It carries `nonce` in its environment."""
+
+    id: int
+    step: str
+    nonce: str
+    boot_id: str
+    argv: Sequence[str]
+    pid: int | None
+    start_ticks: int | None
 
 
 @dataclass(frozen=True, slots=True)

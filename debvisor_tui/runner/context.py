@@ -16,8 +16,10 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.text import Redactor, sanitise
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.platforms.execute import Completed, execute
+from debvisor_tui.platforms.failpoints import reach
 from debvisor_tui.platforms.failures import could_not_start, describe_failure, short_name
-from debvisor_tui.runner.identity import identify
+from debvisor_tui.runner.identity import boot_id, identify
+from debvisor_tui.runner.leftovers import MARK, new_mark
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.step_log import StepLog
@@ -85,25 +87,21 @@ class RunnerContext(StepContext):
         self.log("$ " + shlex.join(argv), "cmd")
         out, err = self._log.sink("out"), self._log.sink("err")
         silence = asyncio.create_task(self._log.watch_silence(short_name(argv)), name="silence")
-        child: int | None = None
+        mark, name = new_mark(), short_name(argv)
+        # Known before it is there: a runner that is killed in between must not leave it unknown.
+        told = [self._redact(arg) for arg in argv]
+        child = await self._recorder.do(self._journal.intend_child, self._attempt, mark, boot_id(), told)
 
         async def started(pid: int) -> None:
-            nonlocal child
+            reach(f"{name} started")
             if who := identify(pid):
-                child = await self._recorder.do(
-                    self._journal.add_child,
-                    self._attempt,
-                    pid,
-                    who.start_ticks,
-                    who.boot_id,
-                    [self._redact(arg) for arg in argv],
-                )
+                await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
         try:
             done = await execute(
                 argv,
                 cwd=cwd,
-                env=env,
+                env={**(env or {}), MARK: mark},
                 on_stdout=None if quiet else out,
                 on_stderr=err,
                 on_start=started,
@@ -115,8 +113,8 @@ class RunnerContext(StepContext):
             silence.cancel()
             await out.close()
             await err.close()
-            if child is not None:
-                await self._recorder.do(self._journal.end_child, child)
+            reach(f"{name} ended")
+            await self._recorder.do(self._journal.end_child, child)
         if done.left_open:
             self.log(f"{short_name(argv)} has ended; something it left running still holds its output.")
         if check and done.exit_code != 0:

@@ -3,21 +3,25 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError, JournalError
+from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor
 from debvisor_tui.model.views import StepView
+from debvisor_tui.platforms.failpoints import at
 from debvisor_tui.runner.context import TIME_LIMITS, RunnerContext
 from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.recovery import Found as Leftovers
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
 from debvisor_tui.tasks.base import Job, Reply, Task
@@ -39,6 +43,7 @@ class Engine:
         desk: Desk,
         publish: Callable[[Message], None],
         auto: bool,
+        leftovers: Mapping[str, Leftovers] | None = None,
         after_step: Callable[[str], Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -51,6 +56,7 @@ class Engine:
         self._desk = desk
         self._publish = publish
         self._auto = auto
+        self._leftovers = leftovers or {}
         self._after_step = after_step
         self._timeout: asyncio.Timeout | None = None
         self._found = ""
@@ -62,6 +68,7 @@ class Engine:
         assert view is not None  # noqa: S101 - the run was created before its engine
         await self._move(RunState.RUNNING)
         for step in view.steps:
+            at(f"{self._job.kind}.{step.id}")
             state = step.state
             failure = _last_failure(step)
             while state not in DONE_STEP_STATES:
@@ -70,7 +77,8 @@ class Engine:
                 except RunLeft as left:
                     return left.exit
             if self._after_step is not None and state is StepState.SUCCEEDED:
-                await self._after_step(step.id)
+                self._after_step(step.id)
+        at(f"{self._job.kind}.end")
         return None
 
     async def _advance(
@@ -107,18 +115,23 @@ class Engine:
                 return Gate(GateKind.FAILED, step.id, what or f"{step.title} failed.", hint)
 
     async def _interrupted(self, step: StepView) -> Gate:
-        text = await self._inspect(step)
+        left = self._leftovers.get(step.id, Leftovers())
+        text = await self._inspect(step, left.told)
         found = self._found
         return Gate(
             GateKind.INTERRUPTED,
             step.id,
             f"{step.title} was under way when its runner was gone.",
-            text,
+            "\n".join([text, *left.told]),
+            "\n".join(left.danger),
             finding=found,
         )
 
-    async def _inspect(self, step: StepView) -> str:
-        """Look at the world through the task: what stands of the step's work, as a sentence; kept as evidence."""
+    async def _inspect(self, step: StepView, notes: Sequence[str] = ()) -> str:
+        """Look at the world through the task: what stands of the step's work, as a sentence; kept as evidence.
+
+        What it finds settles the step's changes whose outcome was never recorded. `notes` go into the step's log.
+        """
         attempt = step.attempt
         latest = self._history.run(self._job.run)
         if latest is not None:
@@ -128,6 +141,9 @@ class Engine:
             return ""
         log = self._open_log(step.id, attempt.id)
         context = self._context(step.id, attempt.id, log)
+        finding: Finding | None = None
+        for note in notes:
+            context.log(note)
         try:
             async with asyncio.timeout(60.0):
                 finding = await self._task(step.id).inspect(context)
@@ -136,6 +152,8 @@ class Engine:
             text = f"What it left could not be told: {error or 'no answer within 60 s'}."
         finally:
             await log.close()
+        if finding is not None and finding.found is not Found.UNKNOWN:
+            await self._settle(step.id, finding)
         await self._recorder.do(
             self._journal.add_evidence,
             self._job.run,
@@ -146,6 +164,15 @@ class Engine:
             {"found": self._found},
         )
         return self._redact(text)
+
+    async def _settle(self, step: str, finding: Finding) -> None:
+        """The outcome of a change that was only intended is what inspection has found to stand."""
+        view = self._history.run(self._job.run)
+        outcome = ChangeState.DONE if finding.found is Found.DONE else ChangeState.FAILED
+        for change in view.changes if view else ():
+            if change.step == step and change.state is ChangeState.INTENDED:
+                after = dict(finding.stands) or None
+                await self._recorder.do(self._journal.settle_change, change.id, outcome, after)
 
     # -- one attempt --------------------------------------------------------------------------------------------
 
@@ -260,7 +287,7 @@ class Engine:
         await self._recorder.do(self._journal.set_run_state, self._job.run, state, reason)
 
     async def finish(self, exit_: Exit | None) -> RunState:
-        """Journal how the run ended (a rollback's release is moved by its owner)."""
+        """Journal how the run ended; with a rollback, what became of its release."""
         if exit_ is None:
             state, reason = RunState.SUCCEEDED, ""
         else:
@@ -268,7 +295,7 @@ class Engine:
             failed = view is not None and view.gate is not None and view.gate.kind is GateKind.FAILED
             state = RunState.FAILED if failed else RunState.ABORTED
             reason = exit_.reason if isinstance(exit_, EndRun) else "a new rollback was started"
-        await self._move(state, reason)
+        await self._recorder.do(self._journal.end_run, self._job.run, state, reason)
         return state
 
     @property

@@ -17,6 +17,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from debvisor_tui.platforms.failpoints import arm, at, reach
+
 if TYPE_CHECKING:
     from debvisor_tui.model.views import ReleasePlan
 
@@ -27,6 +29,7 @@ GC_THRESHOLD = 50_000
 
 def main() -> None:
     gc.set_threshold(GC_THRESHOLD)
+    arm()
     start = json.loads(sys.argv[1])
     if start["how"] == "setsid":
         # The caller has put us in a session of our own; by a second fork its end leaves no zombie, and ours no tty.
@@ -62,6 +65,7 @@ async def _run(start: dict[str, Any]) -> int:
     ready = Path(start["ready"])
     work = start["work"]
     who = Person.from_json(start["who"])
+    at(f"start-{work['kind']}")
     session = lock = None
     reason = "the runner ended"
     failure: dict[str, Any] | None = None
@@ -71,6 +75,7 @@ async def _run(start: dict[str, Any]) -> int:
         places = Places(Path(start["state_dir"]), settings.name)
         places.prepare()
         lock = TargetLock.acquire(places, str(who), _words(work))
+        reach("locked")
         if work["kind"] == "release":
             from debvisor_tui.tasks.plan import plan_release
 
@@ -89,7 +94,9 @@ async def _run(start: dict[str, Any]) -> int:
             case _:
                 run = await session.resume(work["run"], who)
         await session.listen(run)
+        reach("ready before")
         _say(ready, {"run": run})
+        reach("ready after")
         warming = asyncio.create_task(asyncio.to_thread(_warm), name="warm")
         state = await session.drive(run, auto=bool(work.get("auto", False)))
         reason = f"the run has ended: {state}"

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from debvisor_tui.model.errors import JournalError
 from debvisor_tui.model.views import Event
+from debvisor_tui.platforms.failpoints import reach
 from debvisor_tui.store.journal import Journal
 
 P = ParamSpec("P")
@@ -47,7 +48,9 @@ class Recorder:
         troubled = False
         while True:
             try:
+                reach(f"{_name(call)} before")
                 result = call()
+                reach(f"{_name(call)} after")
             except JournalError as error:
                 if not (error.passing and self.patient):
                     raise
@@ -74,3 +77,7 @@ class Recorder:
         self.patient = False
         await self.do(self.journal.close)
         self._thread.shutdown()
+
+
+def _name(call: Callable[[], object]) -> str:
+    return str(getattr(getattr(call, "func", call), "__name__", "call"))

@@ -1,50 +1,44 @@
-"""After a runner was gone: its children are found and ended, its attempts marked, nothing is run again."""
+"""After a runner was gone: what it left running is ended, what was under way is marked, nothing is run again."""
 
-import asyncio
-import contextlib
-import os
-import signal
-import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
-from debvisor_tui.runner.identity import ProcessIdentity, boot_id
+from debvisor_tui.model.text import one_line
+from debvisor_tui.runner.leftovers import Leftover, end_leftovers
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.store.history import History
 
-GRACE = 5.0  # seconds between TERM and KILL
-POLL = 0.05
+GONE = "its runner was gone while it ran"
 
 
-async def recover(recorder: Recorder, history: History, run: int) -> None:
-    """Mark run `run`, which has no runner any more, as interrupted, with what was under way. The lock is held."""
-    view = history.run(run)
-    assert view is not None  # noqa: S101 - the caller has found it
-    await _reap(recorder, history, run)
-    for step in view.steps:
-        attempt = step.attempt
-        if attempt is not None and attempt.state is StepState.RUNNING:
-            end = recorder.journal.end_attempt
-            await recorder.do(end, attempt.id, StepState.INTERRUPTED, None, "its runner was gone while it ran")
-    if view.run.state in ACTIVE_RUN_STATES:
-        await recorder.do(recorder.journal.set_run_state, run, RunState.INTERRUPTED, "its runner was gone")
+@dataclass(slots=True)
+class Found:
+    """What was found running of a step, in sentences: `told` for the log, `danger` what runs on and must not."""
+
+    told: list[str] = field(default_factory=list)
+    danger: list[str] = field(default_factory=list)
 
 
-async def _reap(recorder: Recorder, history: History, run: int) -> None:
-    here = boot_id()
+async def recover(recorder: Recorder, history: History, run: int) -> Mapping[str, Found]:
+    """Mark run `run`, which has no runner any more, as interrupted; what was found running of its steps, by step."""
+    found: dict[str, Found] = {}
     for child in history.children(run):
-        identity = ProcessIdentity(child.pid, child.start_ticks, child.boot_id)
-        # A pid of another boot, or with another start time, is a stranger's by now: it is left alone.
-        if child.boot_id == here and identity.alive():
-            await _end_group(identity)
-        await recorder.do(recorder.journal.end_child, child.id)
+        leftovers = await end_leftovers(child)
+        of_step = found.setdefault(child.step, Found())
+        for leftover in leftovers:
+            of_step.told.append(_told(leftover))
+            if not (leftover.ended or leftover.spared):
+                of_step.danger.append(_told(leftover))
+        if all(leftover.ended or leftover.spared for leftover in leftovers):
+            await recorder.do(recorder.journal.end_child, child.id)
+    await recorder.do(recorder.journal.interrupt, run, GONE)
+    return found
 
 
-async def _end_group(identity: ProcessIdentity) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(identity.pid, number)  # each child leads a group of its own
-        deadline = time.monotonic() + GRACE
-        while identity.alive() and time.monotonic() < deadline:  # noqa: ASYNC110 - not our child: nothing to await
-            await asyncio.sleep(POLL)
-        if not identity.alive():
-            return
+def _told(leftover: Leftover) -> str:
+    name = f"pid {leftover.pid} ({one_line(leftover.command, 120)})"
+    if leftover.spared:
+        return f"{name} was left running by the restart, and runs on: it may be the service"
+    if leftover.ended:
+        return f"{name} was left running, and was ended"
+    return f"{name} STILL RUNS and could not be ended: end it before you go on"

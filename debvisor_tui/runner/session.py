@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import DebvisorError, JournalError, Refused, UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer
@@ -23,6 +22,7 @@ from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.recovery import Found as Leftovers
 from debvisor_tui.runner.recovery import recover
 from debvisor_tui.runner.server import Server
 from debvisor_tui.runner.way_back import plan_way_back, release_of
@@ -30,14 +30,6 @@ from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.tasks.base import Job
 from debvisor_tui.tasks.registry import task_for
-
-#: Which changes of the release are undone once a step of the rollback has succeeded.
-UNDOES: Mapping[str, frozenset[ChangeKind]] = {
-    "revert-database": frozenset({ChangeKind.DATABASE}),
-    "restore-backup": frozenset({ChangeKind.DATABASE}),
-    "revert-release": frozenset({ChangeKind.CODE, ChangeKind.IMAGE}),
-    "restart": frozenset({ChangeKind.PROCESS}),
-}
 
 
 class Session:
@@ -55,6 +47,7 @@ class Session:
         self._desk = Desk(self._decide, self._check_way_back, self._publish)
         self._server = Server(places, self._desk.handle, self._note, self._standing)
         self._indexing: asyncio.Task[None] | None = None
+        self._leftovers: Mapping[str, Leftovers] = {}
         self._run = 0
         self._seq = self._history.last_seq()
 
@@ -113,21 +106,23 @@ class Session:
             await recover(self._recorder, self._history, unfinished)
             if unfinished != release.id:
                 await self._recorder.do(
-                    self._journal.set_run_state, unfinished, RunState.ABORTED, "a new rollback was started"
+                    self._journal.end_run, unfinished, RunState.ABORTED, "a new rollback was started"
                 )
-        if release.state is RunState.ROLLING_BACK:
-            await self._move(release.id, RunState.ROLLBACK_FAILED, "its rollback was given up for a new one")
         await self._recorder.do(self._journal.decide, release.id, "", str(who), Answer.ROLLBACK)
         return await self._begin_rollback(plan, who)
 
     async def resume(self, run: int, who: Person) -> int:
-        """Take up run `run`, whose runner is gone."""
+        """Take up run `run`, whose runner is gone; of a release that is being rolled back, its rollback."""
         summary = self._history.summary(run)
         if summary is None:
             raise UsageError(f"There is no run {run}.", "See them all: debvisor-tui history list")
+        if summary.state is RunState.ROLLING_BACK:
+            unfinished = self._history.active()
+            if unfinished is not None and unfinished.of_run == run:
+                run, summary = unfinished.id, unfinished
         if summary.state not in ACTIVE_RUN_STATES | {RunState.INTERRUPTED}:
             raise UsageError(f"Run {run} has ended ({summary.state}); there is nothing to go on with.")
-        await recover(self._recorder, self._history, run)
+        self._leftovers = await recover(self._recorder, self._history, run)
         await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
         return run
 
@@ -162,19 +157,17 @@ class Session:
                     auto = False
                 continue
             state = await engine.finish(exit_)
-            if rollback and summary.of_run is not None:
-                outcome = RunState.ROLLED_BACK if state is RunState.SUCCEEDED else RunState.ROLLBACK_FAILED
-                await self._move(summary.of_run, outcome, f"run {run} {state}")
-                if isinstance(exit_, RollBack):
-                    plan = await self._plan(summary.of_run, exit_.options)
-                    run = await self._begin_rollback(plan, exit_.who)
-                    continue
+            if summary.of_run is not None and isinstance(exit_, RollBack):
+                plan = await self._plan(summary.of_run, exit_.options)
+                run = await self._begin_rollback(plan, exit_.who)
+                continue
             self._index_soon()
             return state
 
     def _switch_to(self, run: int) -> None:
         if run != self._run:
             self._run = run
+            self._leftovers = {}
             self._lock.name_run(run)
             self._desk.progress = None
             self._publish({"type": "run", "run": run})
@@ -192,12 +185,6 @@ class Session:
             operator=Person(summary.operator),
             run=run,
         )
-
-        async def after_step(step: str) -> None:
-            self._index_soon()
-            if summary.of_run is not None:
-                await self._mark_undone(summary.of_run, step)
-
         return Engine(
             self._settings,
             job,
@@ -208,16 +195,11 @@ class Session:
             desk=self._desk,
             publish=self._publish,
             auto=auto,
-            after_step=after_step,
+            leftovers=self._leftovers,
+            after_step=self._index_soon,
         )
 
-    async def _mark_undone(self, release: int, step: str) -> None:
-        view = self._history.run(release)
-        for change in view.changes if view else ():
-            if change.kind in UNDOES.get(step, ()) and change.state is not ChangeState.UNDONE:
-                await self._recorder.do(self._journal.settle_change, change.id, ChangeState.UNDONE)
-
-    def _index_soon(self) -> None:
+    def _index_soon(self, _step: str = "") -> None:
         """Index the lines so far for search, beside the next step; the run does not wait for it."""
         if self._indexing is None or self._indexing.done():
             self._indexing = asyncio.create_task(self._index(), name="index")
@@ -255,7 +237,8 @@ class Session:
         for action in plan.enabled:
             facts[action.step] = dict(action.facts)
             steps.append(self._rollback_step(job, action.step, facts[action.step]))
-        run = await self._recorder.do(
+        # The release moves to rolling-back in the same commit: neither is ever seen without the other.
+        return await self._recorder.do(
             self._journal.create_run,
             NewRun(
                 kind=RunKind.ROLLBACK,
@@ -272,8 +255,6 @@ class Session:
                 facts=facts,
             ),
         )
-        await self._move(plan.run, RunState.ROLLING_BACK, f"run {run}")
-        return run
 
     def _rollback_step(self, job: Job, step: str, facts: Mapping[str, Any]) -> PlannedStep:
         from debvisor_tui.model.playbook import spec
@@ -284,9 +265,6 @@ class Session:
         return PlannedStep(known.id, known.title, known.phase, known.why, commands)
 
     # -- telling ------------------------------------------------------------------------------------------------
-
-    async def _move(self, run: int, state: RunState, reason: str) -> None:
-        await self._recorder.do(self._journal.set_run_state, run, state, reason)
 
     async def _decide(self, step: str, who: Person, answer: str, reason: str) -> None:
         await self._recorder.do(self._journal.decide, self._run, step, str(who), answer, self._redact(reason))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT: Final = 10.0  # seconds that a writer waits for another one's commit
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
-HEAD: Final = "0001"
-REVISIONS: Final = ("0001",)
+HEAD: Final = "0002"
+REVISIONS: Final = ("0001", "0002")
 #: As alembic makes it.
 VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (\n\tversion_num VARCHAR(32) NOT NULL, \n"

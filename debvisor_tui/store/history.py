@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
@@ -17,6 +17,7 @@ from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import (
     AttemptView,
+    Child,
     Decision,
     Event,
     LogLine,
@@ -126,15 +127,18 @@ class History:
                     seconds[step].append(value)
         return {step: sorted(values)[len(values) // 2] for step, values in seconds.items()}
 
-    def children(self, run: int) -> list[Row[Any]]:
-        """Processes that the run's steps started and that were not seen to end."""
+    def children(self, run: int) -> list[Child]:
+        """Processes that the run's steps started, or were about to, and that were not seen to end."""
         query = (
-            select(t.child)
+            select(t.child, t.attempt.c.step)
             .join(t.attempt, t.attempt.c.id == t.child.c.attempt_id)
             .where(t.attempt.c.run_id == run, t.child.c.ended_at.is_(None))
         )
         with self._read() as connection:
-            return list(connection.execute(query))
+            return [
+                Child(r.id, r.step, r.nonce or "", r.boot_id or "", r.argv, r.pid, r.start_ticks)
+                for r in connection.execute(query)
+            ]
 
     # -- logs and samples ---------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.states import ENDED_RUN_STATES, RunState, StepState, advance
+from debvisor_tui.model.rollback import UNDOES
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, ENDED_RUN_STATES, RunState, StepState, advance
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import Event, PlannedStep
 from debvisor_tui.store import tables as t
@@ -110,22 +111,48 @@ class Journal:
                 "how": new.how,
             }
             tx.event(run, EventKind.RUN_CREATED, "", data)
+            if new.of_run is not None:
+                self._move_run(tx, new.of_run, RunState.ROLLING_BACK, f"run {run}")
         return run
 
     def set_run_state(self, run: int, new: RunState, reason: str = "", gate: Gate | None = None) -> None:
         """Move a run; `gate` is what it waits at and is cleared by every other state."""
         with self._begin() as tx:
-            old = RunState(tx.one(select(t.run.c.state).where(t.run.c.id == run)))
-            values: dict[str, Any] = {"gate": gate.to_json() if gate else None}
-            if old is not new:
-                values["state"] = advance(old, new)
-                tx.event(run, EventKind.RUN_STATE, "", {"from": old, "to": new, "reason": reason})
-            if gate is not None:
-                values["step"] = gate.step
-                tx.event(run, EventKind.GATE, gate.step, gate.to_json())
-            if new in ENDED_RUN_STATES:  # a release that had ended before its rollback keeps that moment
-                values["ended_at"] = func.coalesce(t.run.c.ended_at, tx.now)
-            tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
+            self._move_run(tx, run, new, reason, gate)
+
+    def end_run(self, run: int, new: RunState, reason: str = "") -> None:
+        """Move a run to a state in which it has ended; with a rollback, the release that it was to undo as well."""
+        with self._begin() as tx:
+            self._move_run(tx, run, new, reason)
+            release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
+            if release is not None:
+                outcome = RunState.ROLLED_BACK if new is RunState.SUCCEEDED else RunState.ROLLBACK_FAILED
+                self._move_run(tx, release, outcome, f"run {run} {new}")
+
+    def interrupt(self, run: int, reason: str) -> None:
+        """Mark what was under way, and the run itself, as interrupted; what has ended stays as it is."""
+        with self._begin() as tx:
+            under_way = select(t.attempt.c.id, t.attempt.c.step).where(
+                t.attempt.c.run_id == run, t.attempt.c.state == StepState.RUNNING
+            )
+            for attempt, step in tx.execute(under_way).all():
+                self._end_attempt(tx, run, step, attempt, StepState.INTERRUPTED, None, reason)
+            state = RunState(tx.one(select(t.run.c.state).where(t.run.c.id == run)))
+            if state in ACTIVE_RUN_STATES:
+                self._move_run(tx, run, RunState.INTERRUPTED, reason)
+
+    def _move_run(self, tx: "_Transaction", run: int, new: RunState, reason: str, gate: Gate | None = None) -> None:
+        old = RunState(tx.one(select(t.run.c.state).where(t.run.c.id == run)))
+        values: dict[str, Any] = {"gate": gate.to_json() if gate else None}
+        if old is not new:
+            values["state"] = advance(old, new)
+            tx.event(run, EventKind.RUN_STATE, "", {"from": old, "to": new, "reason": reason})
+        if gate is not None:
+            values["step"] = gate.step
+            tx.event(run, EventKind.GATE, gate.step, gate.to_json())
+        if new in ENDED_RUN_STATES:  # a release that had ended before its rollback keeps that moment
+            values["ended_at"] = func.coalesce(t.run.c.ended_at, tx.now)
+        tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
 
     def decide(self, run: int, step: str, who: str, answer: str, reason: str = "") -> None:
         with self._begin() as tx:
@@ -163,9 +190,22 @@ class Journal:
     ) -> None:
         with self._begin() as tx:
             run, step = tx.row(select(t.attempt.c.run_id, t.attempt.c.step).where(t.attempt.c.id == attempt))
-            values = {"state": state, "ended_at": tx.now, "seconds": seconds, "error": error, "hint": hint}
-            tx.execute(update(t.attempt).where(t.attempt.c.id == attempt).values(**values))
-            self._move_step(tx, run, step, state, {"seconds": seconds} | ({"error": error} if error else {}))
+            self._end_attempt(tx, run, step, attempt, state, seconds, error, hint)
+
+    def _end_attempt(
+        self,
+        tx: "_Transaction",
+        run: int,
+        step: str,
+        attempt: int,
+        state: StepState,
+        seconds: float | None,
+        error: str = "",
+        hint: str = "",
+    ) -> None:
+        values = {"state": state, "ended_at": tx.now, "seconds": seconds, "error": error, "hint": hint}
+        tx.execute(update(t.attempt).where(t.attempt.c.id == attempt).values(**values))
+        self._move_step(tx, run, step, state, {"seconds": seconds} | ({"error": error} if error else {}))
 
     def settle_step(self, run: int, step: str, state: StepState) -> None:
         """Move a step without an attempt: skipped, or found done after an interruption."""
@@ -177,6 +217,20 @@ class Journal:
         old = StepState(tx.one(select(t.step.c.state).where(where)))
         tx.execute(update(t.step).where(where).values(state=advance(old, new)))
         tx.event(run, EventKind.STEP_STATE, step, {"from": old, "to": new, **data})
+        if new is StepState.SUCCEEDED:
+            self._mark_undone(tx, run, step)
+
+    def _mark_undone(self, tx: "_Transaction", run: int, step: str) -> None:
+        """In the same commit that a rollback's step succeeds, what it undoes of the release is undone."""
+        release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
+        kinds = UNDOES.get(step)
+        if release is None or not kinds:
+            return
+        undone = select(t.change.c.id).where(
+            t.change.c.run_id == release, t.change.c.kind.in_(kinds), t.change.c.state != ChangeState.UNDONE
+        )
+        for change in tx.execute(undone).scalars().all():
+            self._settle_change(tx, change, ChangeState.UNDONE)
 
     # -- what steps establish -----------------------------------------------------------------------------------
 
@@ -210,17 +264,16 @@ class Journal:
 
     def settle_change(self, change: int, state: ChangeState, after: Facts | None = None) -> None:
         with self._begin() as tx:
-            row = tx.row(
-                select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject).where(
-                    t.change.c.id == change
-                )
-            )
-            values: dict[str, Any] = {"state": state, "ended_at": tx.now}
-            if after is not None:
-                values["after"] = dict(after)
-            tx.execute(update(t.change).where(t.change.c.id == change).values(**values))
-            data = {"id": change, "kind": row[2], "subject": row[3], "state": state}
-            tx.event(row[0], EventKind.CHANGE, row[1], data)
+            self._settle_change(tx, change, state, after)
+
+    def _settle_change(self, tx: "_Transaction", change: int, state: ChangeState, after: Facts | None = None) -> None:
+        known = select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject)
+        run, step, kind, subject = tx.row(known.where(t.change.c.id == change))
+        values: dict[str, Any] = {"state": state, "ended_at": tx.now}
+        if after is not None:
+            values["after"] = dict(after)
+        tx.execute(update(t.change).where(t.change.c.id == change).values(**values))
+        tx.event(run, EventKind.CHANGE, step, {"id": change, "kind": kind, "subject": subject, "state": state})
 
     def add_sample(self, attempt: int, sample: Sample) -> None:
         with self._begin() as tx:
@@ -253,10 +306,14 @@ class Journal:
 
     # -- children -----------------------------------------------------------------------------------------------
 
-    def add_child(self, attempt: int, pid: int, start_ticks: int, boot_id: str, argv: Sequence[str]) -> int:
+    def intend_child(self, attempt: int, nonce: str, boot_id: str, argv: Sequence[str]) -> int:
+        """Commit that a child is about to be started, which will carry `nonce` in its environment."""
         with self._begin() as tx:
-            row = {"attempt_id": attempt, "pid": pid, "start_ticks": start_ticks, "boot_id": boot_id}
-            return tx.add(t.child, **row, argv=list(argv))
+            return tx.add(t.child, attempt_id=attempt, nonce=nonce, boot_id=boot_id, argv=list(argv))
+
+    def name_child(self, child: int, pid: int, start_ticks: int) -> None:
+        with self._begin() as tx:
+            tx.execute(update(t.child).where(t.child.c.id == child).values(pid=pid, start_ticks=start_ticks))
 
     def end_child(self, child: int) -> None:
         with self._begin() as tx:

@@ -1,4 +1,9 @@
-"""The journal's tables. Times are unix seconds; durations seconds on the monotonic clock; JSON columns are text."""
+"""The journal's tables. JSON columns are text. Times (`at`, `started_at`, `ended_at`) are unix seconds, for showing.
+
+Durations (`seconds`) are of clocks that nobody sets. `started_uptime` is where the beginning stands on
+CLOCK_BOOTTIME, of the boot `boot_id`: from these a client on the same boot tells how long something has been running,
+whatever was done to the wall clock. They are NULL in rows of schema 0001.
+"""
 
 from sqlalchemy import (
     JSON,
@@ -37,6 +42,9 @@ run = Table(
     Column("ended_at", Float),
     Column("step", String, nullable=False, default=""),
     Column("gate", JSON(none_as_null=True)),
+    Column("started_uptime", Float),
+    Column("boot_id", String),
+    Column("seconds", Float),
     sqlite_autoincrement=True,
 )
 
@@ -70,6 +78,8 @@ attempt = Table(
     Column("seconds", Float),
     Column("error", Text, nullable=False, default=""),
     Column("hint", Text, nullable=False, default=""),
+    Column("started_uptime", Float),
+    Column("boot_id", String),
     Index("ix_attempt_run_id", "run_id"),
     sqlite_autoincrement=True,
 )
@@ -162,16 +172,18 @@ event = Table(
 )
 
 #: Processes that steps have started: after the runner was killed they are looked for, and ended, by these.
+#: The row is there before its process is: who that is (pid, start time, boot) is NULL until it has started.
 child = Table(
     "child",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("attempt_id", Integer, ForeignKey("attempt.id"), nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("start_ticks", Integer, nullable=False),
-    Column("boot_id", String, nullable=False),
+    Column("pid", Integer),
+    Column("start_ticks", Integer),
+    Column("boot_id", String),
     Column("argv", JSON, nullable=False),
     Column("ended_at", Float),
+    Column("nonce", Text),
     Index("ix_child_attempt_id", "attempt_id"),
 )
 
