@@ -47,3 +47,20 @@ class Change:
     before: Facts = field(default_factory=dict)
     after: Facts = field(default_factory=dict)
     at: float = 0.0  # unix seconds of the intent
+
+    @property
+    def moved_nothing(self) -> bool:
+        """Whether it is known that what stood before still stood after; without an outcome nothing is known."""
+        keys = _TELLING.get(self.kind, ())
+        return bool(keys) and all(
+            key in self.after and key in self.before and self.after[key] == self.before[key] for key in keys
+        )
+
+
+#: By which facts two states of one kind are told apart.
+_TELLING: Mapping[ChangeKind, tuple[str, ...]] = {
+    ChangeKind.CODE: ("commit",),
+    ChangeKind.IMAGE: ("id",),
+    ChangeKind.DATABASE: ("revision",),
+    ChangeKind.PROCESS: ("pid", "started"),
+}

@@ -98,7 +98,7 @@ def plan_rollback(
     `changes` are all changes of the run; those that were undone already need nothing. `losses` are counted on the
     live database just before; what was not counted is taken for lost.
     """
-    live = [c for c in changes if c.state is not ChangeState.UNDONE]
+    live = [c for c in changes if c.state is not ChangeState.UNDONE and not c.moved_nothing]
     restore = _restore(live, options)
     database = _database(live, options, losses or {}, restoring=restore.enabled)
     code = _code(live)

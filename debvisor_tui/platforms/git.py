@@ -175,6 +175,11 @@ class Git:
         done = await self.run("diff", "--name-only", "--no-renames", "-z", *more, older, newer, "--")
         return tuple(path for path in done.text.split("\0") if path)
 
+    async def content(self, commit: str, path: str) -> bytes | None:
+        """What `commit` has at `path`; None if it has no file there."""
+        done = await self.run("cat-file", "blob", f"{commit}:{path}", ok=None)
+        return done.stdout if done.exit_code == 0 else None
+
     async def fetch(self, remote: str, limit: float = FETCH) -> Fetched:
         """`git fetch --tags`: never raises for a remote that is gone, and never moves or deletes a local tag."""
         configured = await self.run("config", "--get", "core.sshCommand", ok=(0, 1))

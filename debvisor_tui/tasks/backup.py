@@ -179,7 +179,8 @@ async def inspect_backup(ctx: StepContext) -> Finding:
             await in_thread(lambda stop: prove_whole(found, lambda done, total: None, stop))
         except DebvisorError as error:
             return Finding(Found.PARTLY, error.what)
-        return Finding(Found.DONE, f"{found.path} is there, {in_units(found.bytes)}, and its checksum is right")
+        text = f"{found.path} is there, {in_units(found.bytes)}, and its checksum is right"
+        return Finding(Found.DONE, text, found.facts)
     broken = next((b for b in backups if b.path in paths or b.path.with_suffix("") in paths), None)
     if broken is not None:
         return Finding(Found.PARTLY, f"{broken.path}: {broken.problem}")

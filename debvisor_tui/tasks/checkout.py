@@ -94,7 +94,7 @@ async def cannot_forward(git: Git, place: Place, version: str, commit: str) -> O
 async def _overwritten(git: Git, older: str, newer: str) -> Obstacle | None:
     """Untracked files in the way of files that the release adds; git would overwrite those that it ignores."""
     added = await git.files_between(older, newer, added=True)
-    there = _existing(git.checkout, added)
+    there = existing(git.checkout, added)
     if not there:
         return None
     return Obstacle(
@@ -103,7 +103,7 @@ async def _overwritten(git: Git, older: str, newer: str) -> Obstacle | None:
     )
 
 
-def _existing(folder: Path, paths: Sequence[str]) -> list[str]:
+def existing(folder: Path, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if os.path.lexists(folder / path)]
 
 

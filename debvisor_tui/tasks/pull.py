@@ -7,7 +7,9 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.platforms.git import WRITING, Git, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import Place, cannot_forward, dirty, git_of, in_place, short
+from debvisor_tui.tasks.half_written import half_written, put_back
 from debvisor_tui.tasks.scrape import keep_baseline
+from debvisor_tui.tasks.words import counted
 
 
 class PullTask:
@@ -23,6 +25,8 @@ class PullTask:
     async def run(self, ctx: StepContext) -> str:
         job, source = ctx.job, ctx.settings.source
         repo = git_of(ctx.settings, ctx.execute)
+        if any(c.kind is ChangeKind.CODE for c in ctx.changes()):  # an earlier attempt may have been cut off
+            await put_back(ctx, repo, job.to_commit)
         if obstacle := await dirty(repo):
             raise obstacle.error()
         await self._fetch(ctx, repo)
@@ -109,14 +113,17 @@ async def inspect_checkout(ctx: StepContext, version: str, wanted: str, old: str
     repo = git_of(ctx.settings, ctx.execute)
     try:
         place = await in_place(repo, ctx.settings)
-        files = await repo.changed_files()
+        left = await half_written(repo, old if place.commit == wanted else wanted)
     except WorkFailed as error:
         return Finding(Found.UNKNOWN, f"the checkout cannot be read: {error.what}")
     where = f"the checkout is at {short(place.commit)}, which is {place.version}"
-    if files:
-        return Finding(Found.PARTLY, f"{where}, but {len(files)} files differ from it: half of it was written")
+    stands = {"commit": place.commit, "version": place.version}
+    if files := (*left.changed, *left.strays):
+        return Finding(Found.PARTLY, f"{where}, but {counted(len(files), 'file')} differ from it: it was cut off")
+    if left.locks:
+        return Finding(Found.PARTLY, f"{where}, and {left.locks[0]} was left there: it was cut off")
     if place.commit == wanted:
-        return Finding(Found.DONE, where)
+        return Finding(Found.DONE, where, stands)
     if place.commit == old:
-        return Finding(Found.NOT_DONE, where)
+        return Finding(Found.NOT_DONE, where, stands)
     return Finding(Found.UNKNOWN, f"{where}: neither what stood before nor {version}")

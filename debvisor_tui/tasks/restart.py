@@ -56,8 +56,9 @@ class RestartTask:
         if now is None:
             return Finding(Found.PARTLY, "the restart was begun, and no process runs now")
         if now.is_recorded(before):
-            return Finding(Found.NOT_DONE, f"{_named(now)} still runs, the same as before")
-        return Finding(Found.DONE, f"{_named(now)} runs; before it was pid {before.get('pid', 'none')}")
+            return Finding(Found.NOT_DONE, f"{_named(now)} still runs, the same as before", now.facts())
+        text = f"{_named(now)} runs; before it was pid {before.get('pid', 'none')}"
+        return Finding(Found.DONE, text, now.facts())
 
 
 async def _settled(ctx: StepContext, platform: ProcessPlatform, old: Process | None) -> Process:

@@ -35,11 +35,12 @@ class RestoreBackupTask:
         except DebvisorError as error:
             return Finding(Found.UNKNOWN, error.what)
         if now == Contents(backup.revision, backup.rows):
-            return Finding(Found.DONE, f"the database holds what {backup.tag} holds, row for row")
+            text = f"the database holds what {backup.tag} holds, row for row"
+            return Finding(Found.DONE, text, {"revision": now.revision})
         # One transaction: it is never half restored, but a service may have written since.
         text = f"the database is at {now.revision or 'none'} with {now.total} rows; the backup is at "
         total = Contents(backup.revision, backup.rows).total
-        return Finding(Found.NOT_DONE, f"{text}{backup.revision or 'none'} with {total}")
+        return Finding(Found.NOT_DONE, f"{text}{backup.revision or 'none'} with {total}", {"revision": now.revision})
 
 
 def wanted_backup(settings: Settings, job: Job) -> Backup:

@@ -50,15 +50,15 @@ class RevertDatabaseTask:
             current = await current_revision(ctx.settings, ctx.execute)
         except DebvisorError as error:
             return Finding(Found.UNKNOWN, error.what)
-        text = f"the database is at {current or 'base'}"
+        text, stands = f"the database is at {current or 'base'}", {"revision": current}
         if current == wanted:
-            return Finding(Found.DONE, f"{text}, where it was before the release")
+            return Finding(Found.DONE, f"{text}, where it was before the release", stands)
         began = [
             c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
         ]
         if began and began[0] != current:
-            return Finding(Found.PARTLY, f"{text}, between {began[0]} and {wanted or 'base'}")
-        return Finding(Found.NOT_DONE, f"{text} and is to go down to {wanted or 'base'}")
+            return Finding(Found.PARTLY, f"{text}, between {began[0]} and {wanted or 'base'}", stands)
+        return Finding(Found.NOT_DONE, f"{text} and is to go down to {wanted or 'base'}", stands)
 
 
 async def move_down(ctx: StepContext, current: str | None, target: str) -> Moved:

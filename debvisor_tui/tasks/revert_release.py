@@ -7,6 +7,7 @@ from debvisor_tui.model.findings import Finding
 from debvisor_tui.platforms.git import WRITING, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import Place, dirty, git_of, in_place, short
+from debvisor_tui.tasks.half_written import put_back
 from debvisor_tui.tasks.pull import code_evidence, inspect_checkout, stands
 
 
@@ -24,6 +25,8 @@ class RevertReleaseTask:
     async def run(self, ctx: StepContext) -> str:
         target, checkout = recorded(ctx.job), ctx.settings.source.checkout
         repo = git_of(ctx.settings, ctx.execute)
+        # The release's pull, or an earlier attempt at this, may have been cut off.
+        await put_back(ctx, repo, ctx.job.from_commit if await repo.head() == target.commit else target.commit)
         place = await in_place(repo, ctx.settings)
         if place.commit == target.commit:
             await code_evidence(ctx, repo, place, target)

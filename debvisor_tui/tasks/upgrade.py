@@ -43,8 +43,10 @@ class UpgradeTask:
             found = await pending(ctx.settings, ctx.execute)
         except DebvisorError as error:
             return Finding(Found.UNKNOWN, error.what)
+        stands = {"revision": current}
         if not found.migrations:
-            return Finding(Found.DONE, f"the database is at {current or 'none'}, the head of {ctx.job.to_version}")
+            text = f"the database is at {current or 'none'}, the head of {ctx.job.to_version}"
+            return Finding(Found.DONE, text, stands)
         left = (
             f"the database is at {current or 'none'}, {counted(len(found.migrations), 'revision')} below {found.head}"
         )
@@ -52,8 +54,8 @@ class UpgradeTask:
             c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
         ]
         if began and began[0] != current:
-            return Finding(Found.PARTLY, left)
-        return Finding(Found.NOT_DONE, left)
+            return Finding(Found.PARTLY, left, stands)
+        return Finding(Found.NOT_DONE, left, stands)
 
 
 async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
