@@ -29,7 +29,8 @@ class HalfWritten:
 async def half_written(repo: Git, other: str) -> HalfWritten:
     """What is left of a move from HEAD to `other` that was cut off; nothing of it if it never began, or was whole."""
     head = await repo.head()
-    added = await repo.files_between(head, other, added=True) if head != other else ()
+    known = head != other and await repo.commit_of(other)  # not before it is fetched: then no move has begun
+    added = await repo.files_between(head, other, added=True) if known else ()
     return HalfWritten(_locks(repo.checkout), await repo.changed_files(), tuple(existing(repo.checkout, added)))
 
 
@@ -48,7 +49,8 @@ async def put_back(ctx: StepContext, repo: Git, other: str) -> None:
             f"Another git works in {repo.checkout} ({', '.join(f'pid {pid}' for pid in alive)})",
             "Let it end, or end it; then retry.",
         )
-    ours = set(await repo.files_between(head, other)) if head != other else set()
+    known = head != other and await repo.commit_of(other)
+    ours = set(await repo.files_between(head, other)) if known else set()
     touched = (*left.changed, *left.strays)
     moved = {path for path in touched if path in ours and await _is_of_the_move(repo, path, head, other)}
     foreign = [path for path in touched if path not in moved]
