@@ -14,7 +14,7 @@ import pytest
 NOBODY = pwd.getpwnam("nobody")
 #: The interpreter may lie where nobody may not go: import first, then become nobody.
 BECOME = f"""
-import asyncio, os, sys, encodings.idna
+import asyncio, concurrent.futures.thread, encodings.ascii, encodings.idna, os, sys
 from pathlib import Path
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.people import Person
