@@ -28,6 +28,19 @@ class Places:
     def journal(self) -> Path:
         return self.folder / "journal.db"
 
+    def has_journal(self) -> bool:
+        """UsageError if that cannot be seen: what is another user's is not nothing."""
+        try:
+            self.journal.stat()  # Path.exists() calls it missing, from Python 3.14 on
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError as error:
+            raise UsageError(
+                f"The state folder {self.folder} cannot be read: {error.strerror}.",
+                "Become the user whose releases these are (sudo -u), or root.",
+            ) from error
+        return True
+
     @property
     def lock(self) -> Path:
         return self.folder / "lock"

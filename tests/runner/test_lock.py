@@ -190,7 +190,9 @@ print("held", flush=True); sys.stdin.read()"""
 
 
 @only_root
-@pytest.mark.parametrize("call", ["find_holder(places)", "TargetLock.acquire(places, 'nobody', 'release v2')"])
+@pytest.mark.parametrize(
+    "call", ["find_holder(places)", "TargetLock.acquire(places, 'nobody', 'release v2')", "places.has_journal()"]
+)
 def test_a_folder_that_another_may_not_read_is_no_lock_and_not_free(places: Places, call: str) -> None:
     lock = TargetLock.acquire(places, "anna", "release v2")
     said = said_by_nobody(
@@ -203,7 +205,8 @@ except DebvisorError as error:
         places.state_dir,
     )
     lock.release()
-    assert said.startswith(f"2 The folder {places.folder} cannot be read: Permission denied.\nYou are nobody.")
+    assert said.startswith("2 The ")
+    assert f"folder {places.folder} cannot be read: Permission denied.\n" in said
 
 
 def test_a_checkout_that_cannot_be_read_is_no_lock(places: Places, tmp_path: Path) -> None:
