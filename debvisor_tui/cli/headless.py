@@ -76,11 +76,15 @@ class Follower:
         deadline = time.monotonic() + CONNECT_PATIENCE
         while True:
             try:
-                return await RunnerClient.connect(self.places, self.person)
+                client = await RunnerClient.connect(self.places, self.person)
             except RunnerGone:
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.05)
+            else:
+                if client.welcome.notice:
+                    self._say(client.welcome.notice)
+                return client
 
     async def _follow(self, client: RunnerClient, history: History) -> int:
         woken = asyncio.Event()

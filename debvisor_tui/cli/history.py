@@ -39,7 +39,7 @@ def list_runs(
     """The runs, newest first."""
     choice: Choice = context.obj
     places = choice.places(choice.settings())
-    history = choice.history() if places.journal.exists() else None
+    history = choice.history() if places.has_journal() else None
     runs = history.runs(limit=limit) if history else []
     if as_json:
         print_json([summary_document(run) for run in runs])

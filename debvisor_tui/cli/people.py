@@ -1,29 +1,18 @@
 """Who is at the keyboard: the user behind sudo, and where the session comes from."""
 
-import getpass
 import os
 import sys
 
 from debvisor_tui.model.people import Person
+from debvisor_tui.runner.peers import Peer, person_behind
 
 
 def whoami(*, headless: bool = False) -> Person:
-    name = os.environ.get("SUDO_USER") or _user()
-    ssh = os.environ.get("SSH_CONNECTION", "").split()
-    if ssh:
-        origin = f"ssh {ssh[0]}"
-    elif headless:
-        origin = "headless"
-    else:
-        origin = _terminal()
-    return Person(name, origin)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+    """As a runner will see this process, so that nothing is shown here that stands otherwise in the history."""
+    name = os.environ.get("SUDO_USER", "")
+    address = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    here = f"ssh {address}" if address else "headless" if headless else _terminal()
+    return person_behind(Peer(os.getpid(), os.getuid()), Person(name, here))
 
 
 def _terminal() -> str:

@@ -138,7 +138,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     now = asyncio.run(what_runs_now(settings))
     holder = find_holder(places)
     active, last = None, []
-    if places.journal.exists():
+    if places.has_journal():
         history = History(places.journal)
         active, last = history.active(), history.runs(limit=5)
         history.close()

@@ -55,7 +55,7 @@ class Choice:
         from debvisor_tui.store.history import History
 
         places = self.places(self.settings())
-        if not places.journal.exists():
+        if not places.has_journal():
             raise UsageError(
                 f"There is no history of {places.target} yet: no release was started.",
                 f"It will be at {places.journal}.",

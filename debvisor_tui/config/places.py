@@ -53,11 +53,18 @@ def target_path(target: str) -> Path:
 
 def _named(path: Path, how: str) -> Path:
     path = path.expanduser().absolute()
-    if not path.exists():
+    try:
+        path.stat()  # Path.exists() calls it missing, from Python 3.14 on
+    except PermissionError as error:
+        raise UsageError(
+            f"The config file {path} (given by {how}) cannot be read: {error.strerror}",
+            "It is another user's: become that one (sudo -u), or root.",
+        ) from error
+    except OSError as error:
         raise UsageError(
             f"There is no config file {path} (given by {how})",
             f"Make one: debvisor-tui --config {path} config init",
-        )
+        ) from error
     return path
 
 

@@ -13,7 +13,8 @@ class EventKind(StrEnum):
     DECISION         {"who", "answer", "reason"}
     EVIDENCE         {"name", "text"}
     CHANGE           {"id", "kind", "subject", "state"}
-    CLIENT           {"who", "what": "joined" | "left" | "took over", "role"}
+    CLIENT           {"who", "what": "joined" | "left" | "took over", "role", "from"?: who operated before,
+                      "version"?: another program's than the runner's}; who left as operator leaves nobody to operate
     RUNNER           {"pid", "how", "what": "started" | "resumed" | "ended"}
     """
 

@@ -164,7 +164,7 @@ class Desk:
         if name == "extend":
             try:
                 clean["seconds"] = min(max(float(args.get("seconds", 300.0)), 1.0), 86_400.0)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise Refused("Extend by how many seconds?") from None
         else:
             clean["reason"] = one_line(str(args.get("reason") or ""))

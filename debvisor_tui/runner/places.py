@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,19 @@ class Places:
     def journal(self) -> Path:
         return self.folder / "journal.db"
 
+    def has_journal(self) -> bool:
+        """UsageError if that cannot be seen: what is another user's is not nothing."""
+        try:
+            self.journal.stat()  # Path.exists() calls it missing, from Python 3.14 on
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError as error:
+            raise UsageError(
+                f"The state folder {self.folder} cannot be read: {error.strerror}.",
+                "Become the user whose releases these are (sudo -u), or root.",
+            ) from error
+        return True
+
     @property
     def lock(self) -> Path:
         return self.folder / "lock"
@@ -41,23 +55,39 @@ class Places:
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
             return path
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(f"/tmp/debvisor-tui-{os.getuid()}") / f"{digest}.sock"  # noqa: S108 - made 0700, owner checked
+        return Path(f"/tmp/debvisor-tui-{self.owner}") / f"{digest}.sock"  # noqa: S108 - made 0700, owner checked
+
+    @property
+    def owner(self) -> int:
+        """The user whose runners work here: the folder's owner, or whoever would make it."""
+        try:
+            return self.folder.stat().st_uid
+        except OSError:
+            return os.getuid()
 
     def prepare(self) -> None:
         """Make the folders, private to this user; UsageError if that cannot be, before anything else is done."""
-        for folder in (self.folder, self.socket.parent):
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                status = folder.stat()
-                if status.st_uid not in {os.getuid(), 0}:
-                    raise PermissionError(1, f"it belongs to user {status.st_uid}")
-                if not os.access(folder, os.W_OK | os.X_OK):
-                    raise PermissionError(1, "it is not writable")
-            except OSError as error:
-                raise UsageError(
-                    f"The state folder {folder} cannot be used: {error.strerror}.",
-                    f"Give the releasing user rights to it, or choose another (--state-dir, ${STATE_DIR_VARIABLE}).",
-                ) from error
+        _make_private(self.folder)
+        _make_private(self.socket.parent)
+        if self.socket.exists() and not self.socket.is_socket():
+            raise UsageError(f"{self.socket} is not a socket: something else lies in its place.", "Move it away.")
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid not in {os.getuid(), 0}:
+            raise PermissionError(1, f"it belongs to user {status.st_uid}")
+        if status.st_mode & stat.S_IWOTH:
+            raise PermissionError(1, "everybody may write to it")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(1, "it is not writable")
+    except OSError as error:
+        raise UsageError(
+            f"The state folder {folder} cannot be used: {error.strerror}.",
+            f"Give the releasing user rights to it, or choose another (--state-dir, ${STATE_DIR_VARIABLE}).",
+        ) from error
 
 
 def find_state_dir(given: Path | None = None) -> Path:

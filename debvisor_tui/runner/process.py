@@ -55,7 +55,9 @@ async def _run(start: dict[str, Any]) -> int:
     from debvisor_tui.model.errors import DebvisorError, JournalError
     from debvisor_tui.model.people import Person
     from debvisor_tui.model.rollback import RollbackOptions
+    from debvisor_tui.runner.holders import words_of
     from debvisor_tui.runner.lock import TargetLock
+    from debvisor_tui.runner.peers import Peer, person_behind
     from debvisor_tui.runner.places import Places
 
     task = asyncio.current_task()
@@ -64,7 +66,8 @@ async def _run(start: dict[str, Any]) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     ready = Path(start["ready"])
     work = start["work"]
-    who = Person.from_json(start["who"])
+    # Whoever could start this process as this user has this user's rights, and the name that goes with them.
+    who = person_behind(Peer(os.getpid(), os.getuid()), Person.from_json(start["who"]))
     at(f"start-{work['kind']}")
     session = lock = None
     reason = "the runner ended"
@@ -74,7 +77,7 @@ async def _run(start: dict[str, Any]) -> int:
         settings = load_settings(Path(start["config"]))
         places = Places(Path(start["state_dir"]), settings.name)
         places.prepare()
-        lock = TargetLock.acquire(places, str(who), _words(work))
+        lock = TargetLock.acquire(places, str(who), words_of(work), [settings.source.checkout])
         reach("locked")
         if work["kind"] == "release":
             from debvisor_tui.tasks.plan import plan_release
@@ -139,10 +142,6 @@ def _warm() -> None:
     for step in ("restart", "health", "smoke", "monitor"):
         importlib.import_module(f"debvisor_tui.tasks.{step}")
     del httpx, prometheus_client
-
-
-def _words(work: dict[str, Any]) -> str:
-    return f"{work['kind']} {work.get('version') or 'of run ' + str(work.get('run'))}"
 
 
 def _say(ready: Path, answer: dict[str, Any]) -> None:

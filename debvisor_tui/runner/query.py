@@ -44,7 +44,7 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
 
 
 def _usual(places: Places) -> dict[str, float]:
-    if not places.journal.exists():
+    if not places.has_journal():
         return {}
     from debvisor_tui.store.history import History
 

@@ -3,243 +3,265 @@
 import asyncio
 import contextlib
 import os
-import pwd
-import socket
-import struct
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from debvisor_tui import __version__
 from debvisor_tui.model.errors import DebvisorError, Refused
-from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.text import one_line
+from debvisor_tui.runner.connection import COALESCED, FLUSH_INTERVAL, Connection, part
+from debvisor_tui.runner.guestbook import GuestBook, Note
+from debvisor_tui.runner.listener import Listener
+from debvisor_tui.runner.peers import Peer, account, peer_of, person_behind
 from debvisor_tui.runner.places import Places
-from debvisor_tui.runner.protocol import FRAME_LIMIT, PROTO, BadFrame, Message, decode, encode
+from debvisor_tui.runner.protocol import PROTO, Message, command_id, decode, encode
 
 HELLO_TIMEOUT = 5.0
-OUTBOX_LIMIT = 500  # messages that wait for one client; with more it must read the journal anew
-FLUSH_INTERVAL = 1 / 30  # seconds: wake-ups travel at most so often
-COALESCED = frozenset({"log", "progress", "sample"})
+WHO_TIMEOUT = 1.0  # seconds for /proc; then what the client says of itself must do
+CLIENTS_LIMIT = 64  # attached at once; the run needs file descriptors too
+STRANGERS_LIMIT = 64  # connected, and not yet greeted
+STALL_PATIENCE = 30.0  # seconds after which a client that does not read gives up its place to one that comes
+FRAMES_AT_ONCE = 64  # commands of one client that are heard in one FLUSH_INTERVAL
+STOPPING = 2.0  # seconds
 
 Handle = Callable[[Person, str, Mapping[str, Any]], Awaitable[None]]
-Note = Callable[[EventKind, Mapping[str, Any]], Awaitable[None]]
 #: (run, seq, last progress)
 Standing = Callable[[], tuple[int, int, Message | None]]
 
 
-class Connection:
-    """One client. Its outbox is bounded; of wake-ups only the newest of a kind waits."""
-
-    def __init__(self, person: Person, writer: asyncio.StreamWriter) -> None:
-        self.person = person
-        self.role = "observer"
-        self._writer = writer
-        self._outbox: deque[Message] = deque()
-        self._newest: dict[str, Message] = {}
-        self._wake = asyncio.Event()
-        self._ended = False
-
-    def send(self, message: Message) -> None:
-        if message["type"] in COALESCED:
-            self._newest[message["type"]] = message
-        elif len(self._outbox) >= OUTBOX_LIMIT:
-            replies = [m for m in self._outbox if m["type"] in {"reply", "role", "bye", "run", "trouble"}]
-            self._outbox = deque([*replies[-OUTBOX_LIMIT // 2 :], {"type": "resync", "seq": message.get("seq", 0)}])
-        else:
-            self._outbox.append(message)
-        self._wake.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._wake.set()
-
-    async def write(self) -> None:
-        """Write what waits until the connection ends; a reader that stalls stalls only this."""
-        try:
-            while not (self._ended and not self._outbox):
-                await self._wake.wait()
-                self._wake.clear()
-                batch = [*self._outbox, *self._newest.values()]
-                self._outbox.clear()
-                self._newest.clear()
-                if batch:
-                    self._writer.write(b"".join(map(encode, batch)))
-                    await self._writer.drain()
-                if not self._ended:
-                    await asyncio.sleep(FLUSH_INTERVAL)
-        except OSError:
-            return
-        finally:
-            self._writer.close()
-
-
 class Server:
+    """The first client operates. When it leaves, nobody does, until one takes over or the next one comes."""
+
     def __init__(self, places: Places, handle: Handle, note: Note, standing: Standing) -> None:
-        self._places = places
         self._handle = handle
-        self._note = note
+        self._guests = GuestBook(note)
         self._standing = standing
+        self._listener = Listener(places, self._accept)
         self._connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
-        self._readers: set[asyncio.Task[None]] = set()
-        self._notes: set[asyncio.Task[None]] = set()
+        self._strangers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._acts: set[asyncio.Task[None]] = set()
+        self._acting = asyncio.Lock()  # a command takes effect while its sender operates, or not at all
         self.trouble: Message | None = None  # what every client that comes is told at once
 
     async def start(self) -> None:
         """Listen. The target's lock is held already, so a socket that is there is a dead runner's."""
-        path = self._places.socket
-        path.unlink(missing_ok=True)
-        before = os.umask(0o177)  # the socket is 0600 from its first moment
-        try:
-            self._server = await asyncio.start_unix_server(self._accept, path=str(path), limit=FRAME_LIMIT)
-        finally:
-            os.umask(before)
+        self._guests.open()
+        await self._listener.start()
 
     async def stop(self, reason: str) -> None:
         """Say goodbye to everybody, bounded, and go."""
-        if self._server is not None:
-            self._server.close()
+        await self._listener.stop()
         self.publish({"type": "bye", "reason": reason})
         for connection in self._connections:
             connection.end()
-        if self._readers:
-            await asyncio.wait(self._readers, timeout=2.0)
-        for reader in self._readers:
-            reader.cancel()
-        if self._notes:
-            await asyncio.wait(self._notes, timeout=1.0)
-        self._places.socket.unlink(missing_ok=True)
+        for tasks in (self._tasks, self._acts):
+            if tasks:
+                _done, late = await asyncio.wait(tasks, timeout=STOPPING)
+                for task in late:
+                    task.cancel()
+                if late:
+                    await asyncio.wait(late, timeout=STOPPING)
+        await self._guests.close()
 
     def publish(self, message: Message) -> None:
+        encoded = encode(message) if self._connections and message["type"] not in COALESCED else None
         for connection in self._connections:
-            connection.send(message)
+            connection.send(message, encoded)
 
     @property
     def operator(self) -> Connection | None:
         return next((c for c in self._connections if c.role == "operator"), None)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._readers.add(task)
-        task.add_done_callback(self._readers.discard)
+    # -- coming and going ---------------------------------------------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = await self._welcome(reader, writer)
-        if connection is None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._strangers >= STRANGERS_LIMIT:
+            writer.write(_refusal("Too many clients connect at once.", "Try again."))
             writer.close()
             return
+        self._strangers += 1
+        _keep(self._tasks, self._serve(reader, writer))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = None
+        try:
+            try:
+                connection = await self._welcome(reader, writer)
+            finally:
+                self._strangers -= 1
+            if connection is not None:
+                await self._attend(connection, reader)
+        except (OSError, ValueError):  # TimeoutError is an OSError, BadFrame a ValueError: gone, silent, or garbage
+            pass
+        finally:
+            if connection is not None:
+                self._see_off(connection)
+            await part(writer)
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
+        peer = peer_of(writer.get_extra_info("socket"))
+        async with asyncio.timeout(HELLO_TIMEOUT):
+            line = await reader.readline()
+            if peer.uid not in {os.getuid(), 0}:
+                what = f"This runner belongs to user {account(os.getuid())}; you are {account(peer.uid)}."
+                await _refuse(writer, what, "Become that user (sudo -u) and attach again.")
+                return None
+            hello = decode(line)
+            if hello["type"] != "hello" or hello.get("proto") != PROTO:
+                mine = f"The runner is debvisor-tui {__version__} and speaks protocol {PROTO}"
+                what = f"{mine}; {_version(hello)} does not."
+                await _refuse(writer, what, f"Use debvisor-tui {__version__} to attach to this run.")
+                return None
+            person = await _who(peer, hello.get("who"))
+            if len(self._connections) >= CLIENTS_LIMIT and not self._make_room():
+                what = f"{CLIENTS_LIMIT} clients are attached to this run already."
+                await _refuse(writer, what, "Close some of them. The run itself is in the history.")
+                return None
+        # No await from here on: two that come at once cannot both find that nobody operates.
+        connection = Connection(person, writer)
+        takes_the_seat = not hello.get("observe") and self.operator is None
+        if takes_the_seat:
+            connection.role = "operator"
+        self._connections.add(connection)
+        run, seq, progress = self._standing()
+        welcome = {"type": "welcome", "proto": PROTO, "version": __version__, "run": run, "seq": seq}
+        connection.send(welcome | {"role": connection.role, "operator": self._operating(), "progress": progress})
+        if self.trouble is not None:
+            connection.send(self.trouble)
+        if takes_the_seat:
+            self._tell_who_operates()
+        other = {"version": _version(hello)} if hello.get("version") != __version__ else {}
+        self._guests.enter({"who": str(person), "what": "joined", "role": connection.role} | other)
+        return connection
+
+    def _make_room(self) -> bool:
+        """Let go of the client that has not read for longest, if that is long enough."""
+        now = time.monotonic()
+        stalled = [c for c in self._connections if c.stalled_since and now - c.stalled_since > STALL_PATIENCE]
+        if stalled:
+            longest = min(stalled, key=lambda c: c.stalled_since or now)
+            self._see_off(longest)
+            longest.abort()
+        return bool(stalled)
+
+    async def _attend(self, connection: Connection, reader: asyncio.StreamReader) -> None:
         writing = asyncio.create_task(connection.write())
         hearing = asyncio.create_task(self._hear(connection, reader))
         try:
             await asyncio.wait({writing, hearing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._connections.discard(connection)
+            self._see_off(connection)
             hearing.cancel()
             connection.end()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(writing, timeout=1.0)
-            self._note_soon({"who": str(connection.person), "what": "left"})
 
-    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
-        uid = _peer_uid(writer)
-        try:
-            async with asyncio.timeout(HELLO_TIMEOUT):
-                hello = decode(await reader.readline())
-        except (OSError, TimeoutError, ValueError):
-            return None
-        what = hint = ""
-        if uid not in {os.getuid(), 0}:
-            what = f"This runner belongs to user {_user(os.getuid())}; you are {_user(uid)}."
-            hint = "Become that user (sudo -u) and attach again."
-        elif hello.get("type") != "hello" or hello.get("proto") != PROTO:
-            what = f"The runner is debvisor-tui {__version__} and speaks protocol {PROTO}; this client does not."
-            hint = f"Use debvisor-tui {__version__} to attach to this run."
-        if what:
-            refused = {"type": "refused", "proto": PROTO, "version": __version__, "what": what, "hint": hint}
-            with contextlib.suppress(OSError):
-                writer.write(encode(refused))
-                await writer.drain()
-            return None
-        said = hello.get("who")
-        person = Person.from_json(said if isinstance(said, Mapping) else {})
-        name = person.name if uid == 0 else _user(uid)  # root may say for whom it acts (SUDO_USER)
-        connection = Connection(Person(one_line(name, 60), one_line(person.origin, 80)), writer)
-        if not hello.get("observe") and self.operator is None:
-            connection.role = "operator"
-        run, seq, progress = self._standing()
-        welcome = {"type": "welcome", "proto": PROTO, "version": __version__, "run": run, "seq": seq}
-        connection.send({**welcome, "role": connection.role, "progress": progress})
-        if self.trouble is not None:
-            connection.send(self.trouble)
-        self._connections.add(connection)
-        joined = {"who": str(connection.person), "what": "joined", "role": connection.role}
-        self._note_soon(joined)
-        return connection
+    def _see_off(self, connection: Connection) -> None:
+        """It is not there any more; once. If it operated, nobody does now, and everybody hears it."""
+        if connection not in self._connections:
+            return
+        self._connections.discard(connection)
+        role, connection.role = connection.role, "observer"
+        self._guests.enter({"who": str(connection.person), "what": "left", "role": role})
+        if role == "operator":
+            self._tell_who_operates()
 
-    def _note_soon(self, data: Mapping[str, Any]) -> None:
-        """Journal who came or went; nobody waits for it, least of all while the journal cannot be written."""
+    def _operating(self) -> str:
+        return str(operator.person) if (operator := self.operator) is not None else ""
 
-        async def note() -> None:
-            with contextlib.suppress(DebvisorError, RuntimeError):  # RuntimeError: the journal is closed already
-                await self._note(EventKind.CLIENT, data)
+    def _tell_who_operates(self) -> None:
+        self.publish({"type": "operator", "who": self._operating()})
 
-        task = asyncio.create_task(note())
-        self._notes.add(task)
-        task.add_done_callback(self._notes.discard)
+    # -- commands -----------------------------------------------------------------------------------------------
 
     async def _hear(self, connection: Connection, reader: asyncio.StreamReader) -> None:
-        try:
+        heard = 0
+        with contextlib.suppress(OSError, ValueError):  # garbage, or gone: the connection ends, the run goes on
             while line := await reader.readline():
                 message = decode(line)
                 if message["type"] == "command":
-                    await self._command(connection, message)
-        except (OSError, BadFrame, ValueError):
-            return  # garbage, or gone: the connection ends, the run does not notice
+                    # A task of its own: a client that goes meanwhile does not leave half a decision behind.
+                    await asyncio.shield(_keep(self._acts, self._command(connection, message, command_id(message))))
+                    await connection.room()
+                heard += 1
+                if heard % FRAMES_AT_ONCE == 0:
+                    await asyncio.sleep(FLUSH_INTERVAL)
 
-    async def _command(self, connection: Connection, message: Message) -> None:
-        reply: Message = {"type": "reply", "id": message.get("id", 0), "ok": True}
-        args = message.get("args")
-        args = args if isinstance(args, Mapping) else {}
+    async def _command(self, connection: Connection, message: Message, number: int) -> None:
+        reply: Message = {"type": "reply", "id": number, "ok": True}
         try:
-            if message.get("name") == "take-over":
-                await self._take_over(connection)
-            else:
-                if connection.role != "operator":
-                    raise Refused(*self._why_not(connection))
-                await self._handle(connection.person, str(message.get("name")), args)
+            await self._obey(connection, message)
         except DebvisorError as error:
             reply |= {"ok": False, "what": error.what, "hint": error.hint}
+        except Exception as bug:
+            traceback.print_exception(bug)
+            what = f"The runner could not do that: {type(bug).__name__}: {one_line(str(bug), 200)}"
+            reply |= {"ok": False, "what": what, "hint": "This is a bug; its details are in the runner's log."}
         connection.send(reply)
 
-    def _why_not(self, connection: Connection) -> tuple[str, str]:
-        operator = self.operator
-        if operator is None:
-            return "You observe this run; nobody operates it.", "Take it over first."
-        return f"You observe this run; {operator.person} operates it.", "Take it over first, if that is agreed."
+    async def _obey(self, connection: Connection, message: Message) -> None:
+        name = str(message.get("name"))
+        args = message.get("args")
+        if name != "take-over":
+            self._must_operate(connection)  # an observer need not wait for what is done meanwhile
+        async with self._acting:
+            if name == "take-over":
+                await self._take_over(connection)
+            else:
+                self._must_operate(connection)
+                await self._handle(connection.person, name, args if isinstance(args, Mapping) else {})
+
+    def _must_operate(self, connection: Connection) -> None:
+        if connection.role == "operator":
+            return
+        if operating := self._operating():
+            what = f"You observe this run; {operating} operates it."
+            raise Refused(what, "Take it over first, if that is agreed.")
+        raise Refused("You observe this run; nobody operates it.", "Take it over first.")
 
     async def _take_over(self, connection: Connection) -> None:
-        before = self.operator
-        if before is connection:
+        if connection not in self._connections:
+            raise Refused("You have gone.")
+        if connection.role == "operator":
             return
-        note = {"who": str(connection.person), "what": "took over", "role": "operator"}
-        await self._note(EventKind.CLIENT, note)
-        if before is not None:
+        who = str(connection.person)
+        await self._guests.entered({"who": who, "what": "took over", "role": "operator", "from": self._operating()})
+        if (before := self.operator) is not None:  # asked again: much can happen while the journal is written
             before.role = "observer"
             before.send({"type": "role", "role": "observer"})
-        connection.role = "operator"
-        connection.send({"type": "role", "role": "operator"})
+        if connection in self._connections:
+            connection.role = "operator"
+            connection.send({"type": "role", "role": "operator"})
+        self._tell_who_operates()
 
 
-def _peer_uid(writer: asyncio.StreamWriter) -> int:
-    peer: socket.socket = writer.get_extra_info("socket")
-    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
+async def _who(peer: Peer, said: object) -> Person:
+    claimed = Person.from_json(said if isinstance(said, Mapping) else {})
+    with contextlib.suppress(TimeoutError):
+        return await asyncio.wait_for(asyncio.to_thread(person_behind, peer, claimed), WHO_TIMEOUT)
+    return person_behind(Peer(0, peer.uid), claimed)
 
 
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+async def _refuse(writer: asyncio.StreamWriter, what: str, hint: str) -> None:
+    writer.write(_refusal(what, hint))
+    await writer.drain()
+
+
+def _refusal(what: str, hint: str) -> bytes:
+    return encode({"type": "refused", "proto": PROTO, "version": __version__, "what": what, "hint": hint})
+
+
+def _version(hello: Message) -> str:
+    said = hello.get("version")
+    return f"debvisor-tui {one_line(said, 40)}" if isinstance(said, str) and said else "this client"
+
+
+def _keep(tasks: "set[asyncio.Task[None]]", work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task

@@ -54,9 +54,17 @@ class Sampled(Message):
 
 @dataclass
 class RoleSet(Message):
-    """`operates`: this client's commands are obeyed; otherwise it only watches."""
+    """`operates`: this client's commands are obeyed; otherwise `operator`'s are, or "": nobody operates."""
 
     operates: bool
+    operator: str
+
+
+@dataclass
+class Noticed(Message):
+    """Something to be told once, such as that the runner is of another version."""
+
+    text: str
 
 
 @dataclass
@@ -129,7 +137,9 @@ class RunFeed:
             return
         self._session.client = client
         try:
-            self._post(RoleSet(client.role == "operator"))
+            self._post(RoleSet(client.role == "operator", client.operator))
+            if client.welcome.notice:
+                self._post(Noticed(client.welcome.notice))
             if client.run != self.run:
                 self.run = client.run
             if client.welcome.progress is not None:
@@ -182,8 +192,9 @@ class RunFeed:
                 self._stale.set()
             case "trouble":
                 self._post(Troubled(str(message["what"]), str(message["hint"])))
-            case "role":
-                self._post(RoleSet(message["role"] == "operator"))
+            case "role" | "operator":
+                if (client := self._session.client) is not None:
+                    self._post(RoleSet(client.role == "operator", client.operator))
 
     async def _keep_reading(self) -> None:
         """At most one read under way and one waiting, however many wake-ups come."""

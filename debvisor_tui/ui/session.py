@@ -73,7 +73,7 @@ class Session:
     def _read(self, call: "Callable[[History], T]", default: T) -> T:
         with self._lock:  # only the opening: the reads themselves go side by side
             if self._history is None:
-                if not self.places.journal.exists():
+                if not self.places.has_journal():
                     return default
                 # Imported here, in the thread: SQLAlchemy costs more than the whole first paint.
                 from debvisor_tui.store.history import History

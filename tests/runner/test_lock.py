@@ -1,23 +1,30 @@
 """One run a target: the kernel knows who holds the lock, and a dead holder's is free."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from other_user import NOBODY, as_nobody, only_root, said_by_nobody
+from other_user import open_folder as open_folder
 
 from debvisor_tui.model.errors import LockHeld, UsageError
 from debvisor_tui.runner.lock import TargetLock, find_holder
 from debvisor_tui.runner.places import Places
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.places import Places
-lock = TargetLock.acquire(Places(Path(sys.argv[1]), "t"), "anna (ssh)", "release v2")
+lock = TargetLock.acquire(Places(Path(sys.argv[1]), "t"), "anna (ssh)", "release v2", [Path(p) for p in sys.argv[2:]])
 lock.name_run(42)
 print("held", flush=True)
 sys.stdin.read()
@@ -31,12 +38,19 @@ def places(tmp_path: Path) -> Places:
     return places
 
 
-def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: Places, tmp_path: Path) -> None:
+@contextmanager
+def held(*args: str | Path) -> "Iterator[subprocess.Popen[str]]":
+    """Another process holds the lock; it ends with the block."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: Places, tmp_path: Path) -> None:
+    with held(tmp_path) as holder:
         with pytest.raises(LockHeld, match=r"anna \(ssh\) runs release v2 on t since .* \(run 42, process \d+\)"):
             TargetLock.acquire(places, "bert", "release v3")
         found = find_holder(places)
@@ -44,33 +58,181 @@ def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: P
         assert found.run == 42
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    assert find_holder(places) is None
-    TargetLock.acquire(places, "bert", "release v3").release()
+        assert find_holder(places) is None
+        TargetLock.acquire(places, "bert", "release v3").release()
 
 
-def test_a_child_does_not_inherit_the_lock(places: Places) -> None:
+def test_removing_the_lock_file_does_not_let_a_second_run_in(places: Places, tmp_path: Path) -> None:
+    with held(tmp_path) as holder:
+        places.lock.unlink()
+        with pytest.raises(LockHeld, match=rf"since .* \(process {holder.pid}\)"):  # what the kernel knows
+            TargetLock.acquire(places, "bert", "release v3")
+
+
+def test_a_lock_held_since_another_day_says_which(places: Places, tmp_path: Path) -> None:
+    with held(tmp_path):
+        words = json.loads(places.lock.read_bytes())
+        places.lock.write_text(json.dumps(words | {"since": time.time() - 90_000}), encoding="utf-8")
+        with pytest.raises(LockHeld, match=r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ") as refused:
+            TargetLock.acquire(places, "bert", "release v3")
+        assert refused.value.hint == "Attach to it: debvisor-tui attach"
+
+
+def test_what_a_dead_holder_said_of_itself_is_not_taken_for_the_next_ones_words(places: Places) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
     lock = TargetLock.acquire(places, "anna", "release v2")
+    words = json.loads(places.lock.read_bytes())
+    places.lock.write_text(json.dumps(words | {"pid": dead.pid, "who": "the dead"}), encoding="utf-8")
+    holder = find_holder(places)
+    lock.release()
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    assert "dead" not in holder.who
+
+
+def test_a_child_does_not_inherit_the_lock(places: Places, tmp_path: Path) -> None:
+    lock = TargetLock.acquire(places, "anna", "release v2", [tmp_path])
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         lock.release()
         assert find_holder(places) is None
-        TargetLock.acquire(places, "bert", "release v3").release()
+        TargetLock.acquire(places, "bert", "release v3", [tmp_path]).release()
         assert child.poll() is None
 
 
-def test_a_lock_file_that_cannot_be_opened_is_not_called_a_lock(places: Places) -> None:
-    places.lock.mkdir()
-    with pytest.raises(UsageError, match="cannot be opened: Is a directory"):
-        TargetLock.acquire(places, "anna", "release v2")
+def test_who_is_refused_frees_nothing(places: Places, tmp_path: Path) -> None:
+    lock = TargetLock.acquire(places, "anna", "release v2")
+    for _ in range(2):
+        with pytest.raises(LockHeld, match="anna runs release v2"):
+            TargetLock.acquire(places, "bert", "release v3", [tmp_path])
+    lock.release()
+
+
+def test_of_many_that_come_at_once_one_gets_the_lock(places: Places, tmp_path: Path) -> None:
+    got: list[TargetLock] = []
+    refused: list[LockHeld] = []
+
+    def come() -> None:
+        try:
+            got.append(TargetLock.acquire(places, "anna", "release v2", [tmp_path]))
+        except LockHeld as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=come) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (len(got), len(refused)) == (1, 19)
+    got[0].release()
+
+
+def test_a_holder_that_is_ending_is_waited_for(places: Places) -> None:
+    lock = TargetLock.acquire(places, "anna", "release v2")
+    lock.say_ending()
+    timer = threading.Timer(0.2, lock.release)
+    timer.start()
+    TargetLock.acquire(places, "bert", "release v3").release()
+    timer.join()
+
+
+def test_a_full_disk_takes_the_words_and_not_the_lock(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    lock = TargetLock.acquire(places, "anna", "release v2")
+    lock.name_run(42)
+    lock.say_ending()
+    with pytest.raises(LockHeld):
+        TargetLock.acquire(places, "bert", "release v3")
+    lock.release()
+    TargetLock.acquire(places, "bert", "release v3").release()
+
+
+def test_the_same_checkout_from_another_state_folder_is_the_same_target(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for name in ("a", "b"):
+        Places(tmp_path / name, "t").prepare()
+    with held(tmp_path / "a", checkout) as holder:
+        with pytest.raises(LockHeld, match=rf"has locked {checkout} since .*: .*python.* \(process {holder.pid}"):
+            TargetLock.acquire(Places(tmp_path / "b", "t"), "bert", "release v3", [checkout])
+        assert find_holder(Places(tmp_path / "b", "t")) is None, "what was taken first is given back"
+    assert list(checkout.iterdir()) == [], "nothing is written where the service's code lies"
+    TargetLock.acquire(Places(tmp_path / "b", "t"), "bert", "release v3", [checkout, tmp_path / "no"]).release()
+
+
+@only_root
+def test_nobodys_runner_is_named_to_root_with_where_it_keeps_its_state(open_folder: Path) -> None:
+    checkout = open_folder / "checkout"
+    checkout.mkdir()
+    theirs, mine = Places(open_folder / "theirs", "t"), Places(open_folder / "mine", "t")
+    theirs.folder.mkdir(parents=True)
+    os.chown(theirs.folder, NOBODY.pw_uid, NOBODY.pw_gid)
+    mine.prepare()
+    # Its command line is that of a runner.
+    work = {"kind": "release", "version": "v1.2.0"}
+    start = {"state_dir": str(theirs.state_dir), "who": {"name": "nobody"}, "work": work}
+    code = """
+lock = TargetLock.acquire(Places(Path(sys.argv[2]), "t"), "x", "x", [Path(sys.argv[3])])
+print("held", flush=True); sys.stdin.read()"""
+    with as_nobody(code, "debvisor_tui.runner.process", theirs.state_dir, checkout, json.dumps(start)) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LockHeld) as refused:
+            TargetLock.acquire(mine, "anna", "release v3", [checkout])
+        assert refused.value.what.startswith(f"nobody runs release v1.2.0 on {checkout} since ")
+        assert f"It keeps its state in {theirs.state_dir}." in refused.value.what
+        assert refused.value.hint == f"Attach to it, as nobody: debvisor-tui --state-dir {theirs.state_dir} attach"
+        holder.kill()
+    TargetLock.acquire(mine, "anna", "release v3", [checkout]).release()
+
+
+@only_root
+@pytest.mark.parametrize(
+    "call", ["find_holder(places)", "TargetLock.acquire(places, 'nobody', 'release v2')", "places.has_journal()"]
+)
+def test_a_folder_that_another_may_not_read_is_no_lock_and_not_free(places: Places, call: str) -> None:
+    lock = TargetLock.acquire(places, "anna", "release v2")
+    said = said_by_nobody(
+        f"""
+places = Places(Path(sys.argv[1]), "t")
+try:
+    print("no error:", {call})
+except DebvisorError as error:
+    print(error.exit_code, error)""",
+        places.state_dir,
+    )
+    lock.release()
+    assert said.startswith("2 The ")
+    assert f"folder {places.folder} cannot be read: Permission denied.\n" in said
+
+
+def test_a_checkout_that_cannot_be_read_is_no_lock(places: Places, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError, match="cannot be read: Too many levels of symbolic links"):
+        TargetLock.acquire(places, "anna", "release v2", [tmp_path / "loop"])
+    assert find_holder(places) is None
 
 
 def test_the_folders_are_private(places: Places) -> None:
     assert places.folder.stat().st_mode & 0o777 == 0o700
+    places.folder.chmod(0o777)
+    with pytest.raises(UsageError, match="everybody may write to it"):
+        places.prepare()
 
 
 def test_a_state_folder_that_cannot_be_made_is_said_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be used: Not a directory"):
         Places(tmp_path / "file", "t").prepare()
+
+
+def test_what_lies_in_the_sockets_place_is_said_before_anything_starts(places: Places) -> None:
+    places.socket.mkdir()
+    with pytest.raises(UsageError, match="is not a socket"):
+        places.prepare()
 
 
 def test_a_socket_path_that_is_too_long_is_moved(tmp_path: Path) -> None:

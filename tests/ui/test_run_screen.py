@@ -19,6 +19,7 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.run import RunScreen
+from debvisor_tui.ui.units import name_of
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
@@ -185,17 +186,40 @@ def test_an_observer_sees_all_and_is_told_who_operates(tmp_path: Path) -> None:
         async with runner(session, story.run) as stage:
             first = await RunnerClient.connect(session.places, Person("bea"))
             async with shown(session, attach=story.run) as (app, pilot):
-                await until(lambda: "anna decides" in text_of(app), pilot)
+                bea = name_of(first.operator)  # not anna, who began the run
+                await until(lambda: f"{bea} decides" in text_of(app), pilot)
                 await pilot.press("enter")
-                await until(lambda: "anna operates this run; T takes over." in said(app), pilot)
+                await until(lambda: f"{bea} operates this run; T takes over." in said(app), pilot)
                 assert stage.commands == []
                 await pilot.press("T")
-                await until(lambda: "Take this run over?" in text_of(app), pilot)
+                await until(lambda: f"{bea} then only observes." in text_of(app), pilot)
                 await pilot.press("y")
                 await until(lambda: "enter runs it" in text_of(app), pilot)
                 await pilot.press("enter")
                 await until(lambda: stage.commands, pilot)
             await first.close()
+        story.close()
+
+    play(main())
+
+
+def test_an_observer_sees_that_nobody_operates_any_more(tmp_path: Path) -> None:
+    async def main() -> None:
+        story = seed.Story(tmp_path)
+        SCENES["ready"].tell(story)
+        session = seed.session(tmp_path, at=story.at)
+        async with runner(session, story.run):
+            first = await RunnerClient.connect(session.places, Person("bea"))
+            async with shown(session, attach=story.run) as (app, pilot):
+                await until(lambda: f"{name_of(first.operator)} decides" in text_of(app), pilot)
+                await first.close()
+                await until(lambda: "nobody decides" in text_of(app), pilot)
+                await pilot.press("enter")
+                await until(lambda: "Nobody operates this run; T takes over." in said(app), pilot)
+                await pilot.press("T")
+                await until(lambda: "Nobody operates it now. It is recorded." in text_of(app), pilot)
+                await pilot.press("y")
+                await until(lambda: "enter runs it" in text_of(app), pilot)
         story.close()
 
     play(main())

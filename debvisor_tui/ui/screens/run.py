@@ -199,11 +199,12 @@ class RunScreen(RunActs):
             title, text, danger = "the run stands still", trouble_text(self.trouble.what, self.trouble.hint), True
         elif gate is not None:
             if gate.step == step.id:
-                title = gate_title(gate, name_of(view.run.operator), operates=self.operates)
+                title = gate_title(gate, self.operator, operates=self.operates)
                 room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title
-                who = name_of(view.run.operator)
                 way_back = not can_roll_back(view)
-                text = gate_text(gate, step.why, who, self._width, room, operates=self.operates, way_back=way_back)
+                text = gate_text(
+                    gate, step.why, self.operator, self._width, room, operates=self.operates, way_back=way_back
+                )
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:
             title, text = "interrupted", gone_text(view, can_resume=not self.observe)

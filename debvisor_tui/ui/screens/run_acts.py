@@ -12,7 +12,7 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.states import StepState
 from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.run_words import can_roll_back, changes_so_far, name_of
+from debvisor_tui.ui.run_words import can_roll_back, changes_so_far
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog
 from debvisor_tui.ui.screens.run_state import RunStateScreen
 from debvisor_tui.ui.widgets.gate import ENTER
@@ -69,7 +69,8 @@ class RunActs(RunStateScreen):
         if action in ACTS and not self.active:
             return "The run has ended."
         if action in ACTS and not self.operates:
-            return f"{name_of(view.run.operator)} operates this run; T takes over."
+            who = "Nobody" if self.operator == "" else self.operator or "Somebody else"
+            return f"{who} operates this run; T takes over."
         if action in ACTS and self.selected is not None:
             return f"You look at another step than {self._title(self.live)}, where the run is; f goes there."
         match action:
@@ -277,7 +278,8 @@ class RunActs(RunStateScreen):
         if view is not None and await self.app.push_screen_wait(
             ConfirmDialog(
                 "Take this run over?",
-                f"{name_of(view.run.operator)} then only observes. It is recorded.",
+                (f"{self.operator} then only observes." if self.operator else "Nobody operates it now.")
+                + " It is recorded.",
                 agree="take over",
             )
         ):

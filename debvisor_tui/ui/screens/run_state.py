@@ -7,9 +7,10 @@ from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.feed import FeedEnded, Progressed, RoleSet, RunFeed, RunRead, Sampled, Troubled
+from debvisor_tui.ui.feed import FeedEnded, Noticed, Progressed, RoleSet, RunFeed, RunRead, Sampled, Troubled
 from debvisor_tui.ui.log_screen import LogScreen
 from debvisor_tui.ui.run_words import live_step
+from debvisor_tui.ui.units import name_of
 
 
 class RunStateScreen(LogScreen[None]):
@@ -21,6 +22,8 @@ class RunStateScreen(LogScreen[None]):
     """The step the operator looks at; None: the one the run is at."""
     operates: reactive[bool] = reactive(False)
     """Whether this client's commands are obeyed."""
+    operator: reactive[str | None] = reactive(None)
+    """Who operates; "": nobody does; None: not known yet."""
     listening: reactive[bool] = reactive(True)
     """Whether a runner speaks for the run, or is being looked for."""
     trouble: reactive[Troubled | None] = reactive(None)
@@ -107,6 +110,11 @@ class RunStateScreen(LogScreen[None]):
     @on(RoleSet)
     def _on_role_set(self, message: RoleSet) -> None:
         self.operates = message.operates
+        self.operator = name_of(message.operator)
+
+    @on(Noticed)
+    def _on_noticed(self, message: Noticed) -> None:
+        self.say(message.text)
 
     @on(Troubled)
     def _on_troubled(self, message: Troubled) -> None:
@@ -115,6 +123,7 @@ class RunStateScreen(LogScreen[None]):
     @on(FeedEnded)
     def _on_feed_ended(self, message: FeedEnded) -> None:
         self.operates = False
+        self.operator = None
         self.listening = False
         self.trouble = None
         if message.error is not None:
@@ -130,6 +139,9 @@ class RunStateScreen(LogScreen[None]):
         self.redraw()
 
     def watch_operates(self) -> None:
+        self.redraw()
+
+    def watch_operator(self) -> None:
         self.redraw()
 
     def watch_listening(self) -> None:

@@ -39,14 +39,15 @@ _HEADS = {
 }
 
 
-def gate_title(gate: Gate, operator: str, *, operates: bool) -> str:
-    who = "you" if operates else operator or "the operator"
+def gate_title(gate: Gate, operator: str | None, *, operates: bool) -> str:
+    """`operator`: who operates; "": nobody; None: not known yet."""
+    who = "you" if operates else _who(operator)
     decides = "you decide" if operates else f"{who} decides"
     return f"{gate.kind} · {decides}" if gate.kind in _TROUBLE else f"waiting for {who}"
 
 
 def gate_text(
-    gate: Gate, why: str, operator: str, width: int, room: int, *, operates: bool, way_back: bool
+    gate: Gate, why: str, operator: str | None, width: int, room: int, *, operates: bool, way_back: bool
 ) -> Content:
     """What is asked, what could be lost, and the keys that answer, in `width` cells and `room` rows.
 
@@ -56,13 +57,17 @@ def gate_text(
     glyph, style = _HEADS[gate.kind]
     rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
     danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
-    watching = line((operator, "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
+    watching = line((_who(operator), "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
     last = _keys(gate, width, way_back=way_back) if operates else [watching]
     detail = Content(gate.detail).wrap(width) if gate.detail and gate.detail != why else []
     left = max(room - len(rows) - len(danger) - len(last), 1)
     if len(detail) > left:
         detail = [*detail[: left - 1], line(("… l shows the log, e the evidence", "$muted"))]
     return lines([*rows, *detail, *danger, *last])
+
+
+def _who(operator: str | None) -> str:
+    return "the operator" if operator is None else operator or "nobody"
 
 
 def _keys(gate: Gate, width: int, *, way_back: bool) -> list[Content]:

@@ -76,8 +76,10 @@ def event_words(event: Event, titles: Mapping[str, str]) -> Content | None:
         case EventKind.CHANGE:
             return _change_event(data, title)
         case EventKind.CLIENT:
-            role = f" as {role}" if (role := _text(data, "role")) and data.get("what") == "joined" else ""
-            return line((f"{_text(data, 'who')} {_text(data, 'what')}{role}", "$muted"))
+            role = f" as {role}" if (role := _text(data, "role")) and data.get("what") != "took over" else ""
+            origin = f" from {origin}" if (origin := _text(data, "from")) else ""
+            version = f" with {version}" if (version := _text(data, "version")) else ""
+            return line((f"{_text(data, 'who')} {_text(data, 'what')}{role}{origin}{version}".strip(), "$muted"))
         case EventKind.RUNNER:
             pid = f" (pid {data['pid']})" if data.get("pid") else ""
             return line((f"runner {_text(data, 'what')}{pid}", "$muted"))
