@@ -1,15 +1,12 @@
 """The TUI's application: it owns the session and the stack of screens, and ends cleanly when its terminal goes."""
 
-import asyncio
 import gc
-import os
-import signal
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -25,8 +22,6 @@ from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
 from debvisor_tui.ui.start import run_tui as run_tui
 from debvisor_tui.ui.theme import THEME
-
-LAST_RESORT = 5.0  # seconds that an orderly end may take once the terminal has gone
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class DebvisorApp(App[int]):
         self.session = session
         self._opening = opening or Opening(attach)
         self._failed: DebvisorError | None = None
+        self._held = False  # nothing is painted: the terminal does not keep up
+        self._unpainted = False  # a frame was made meanwhile, and is lost
         self.register_theme(THEME)
         self.theme = THEME.name
 
@@ -68,9 +65,6 @@ class DebvisorApp(App[int]):
         return HomeScreen()
 
     def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            loop.add_signal_handler(number, partial(self.leave, 128 + number))
         self._open(self._opening)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -98,14 +92,33 @@ class DebvisorApp(App[int]):
         """End the TUI; runs go on."""
         self.exit(code, return_code=code)
 
-    def terminal_lost(self) -> None:
-        """Called by the driver, from a thread: nobody can see or press anything any more."""
-        # Should the loop be stuck in a write to what is gone, this still ends: nothing of a run lives here.
-        last_resort = threading.Timer(LAST_RESORT, os._exit, [128 + signal.SIGHUP])
-        last_resort.daemon = True
-        last_resort.start()
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.leave, 128 + signal.SIGHUP)
+    # -- what the driver tells ----------------------------------------------------------------------------------
+
+    def hold_paint(self) -> None:
+        """The terminal does not keep up: paint nothing until it does, then all that has changed, once."""
+        if not self._held:
+            self._held = True
+            self._begin_batch()
+
+    def release_paint(self, whole: bool) -> None:
+        """The terminal has swallowed all there was. `whole`: some of it was dropped."""
+        if self._held:
+            self._held = False
+            self._end_batch()
+        if self._running and (whole or self._unpainted):
+            self._unpainted = False
+            self.screen.refresh()
+        elif self._running:
+            self.screen.check_idle()
+
+    def flood_ignored(self) -> None:
+        self.notify("That came too fast to have been typed; it was ignored.", severity="warning", timeout=8)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if self._held:
+            self._unpainted = True
+            return
+        super()._display(screen, renderable)
 
     async def on_unmount(self) -> None:
         self.session.close()

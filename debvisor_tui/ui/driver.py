@@ -1,89 +1,109 @@
-"""Textual's terminal driver, made to survive bad bytes, a slow line and a terminal that goes away."""
+"""Textual's terminal driver, made to survive bad bytes, a slow or stalled line and a terminal that goes away."""
 
 import contextlib
 import os
 import selectors
+import signal
 import sys
-import time
-from codecs import getincrementaldecoder
+import termios
 from collections.abc import Callable
-from typing import IO, Any
+from types import FrameType
+from typing import Any, Protocol, cast
 
-from textual._parser import ParseError
-from textual._xterm_parser import XTermParser
+from textual import events
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
-READ = 4096
+from debvisor_tui.ui.last_resort import LastResort
+from debvisor_tui.ui.line import Line
+from debvisor_tui.ui.typed import Typed
+
+READ = 4096  # bytes
+ENDING_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+#: All modes that are ever set, off; pop the kitty keyboard, leave the alternate screen, show the cursor.
+RESTORE = (
+    "\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l"
+    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
+)
 
 
-class _Output:
-    """The terminal's output, watched: how long a write takes, and whether the terminal is still there."""
+class TerminalUser(Protocol):
+    """What the driver tells the app; all but `hold_paint` is called in the app's loop."""
 
-    def __init__(self, file: IO[str], lost: Callable[[], None]) -> None:
-        self._file = file
-        self._lost = lost
-        self._gone = False
-        self._writing_since: float | None = None
-        self._took = 0.0
+    def leave(self, code: int) -> None: ...
 
-    @property
-    def seconds(self) -> float:
-        """How long the terminal took (or is taking) to swallow the last frame."""
-        since = self._writing_since
-        return max(self._took, time.monotonic() - since if since is not None else 0.0)
+    def hold_paint(self) -> None: ...
 
-    def write(self, text: str) -> int:
-        self._writing_since = self._writing_since or time.monotonic()
-        self._do(lambda: self._file.write(text))
-        return len(text)
+    def release_paint(self, whole: bool) -> None: ...
 
-    def flush(self) -> None:
-        self._do(self._file.flush)
-        if self._writing_since is not None:
-            self._took = time.monotonic() - self._writing_since
-            self._writing_since = None
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def _do(self, call: Callable[[], object]) -> None:
-        # Once the terminal is gone, frames are swallowed: the writer's queue must drain, or the event loop blocks.
-        if self._gone:
-            return
-        try:
-            call()
-        except (OSError, ValueError):
-            self._gone = True
-            self._lost()
+    def flood_ignored(self) -> None: ...
 
 
 class DebvisorDriver(LinuxDriver):
-    """Calls the app's `terminal_lost` once, from a thread, when the terminal has gone."""
+    """A signal, or the terminal's end, ends the app with 128 + the signal: in order, or else by the last resort."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
-        self._told = False
-        self._output = _Output(sys.stderr, self._lost)
-        self._file = self._output  # type: ignore[assignment]
+        self._user = cast("TerminalUser", app)
+        self._line = Line(sys.__stderr__.fileno(), slow=self._user.hold_paint, drained=self._drained, lost=self._lost)  # type: ignore[union-attr]
+        self._last_resort = LastResort(self._restore_now)
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) asks
+                # Not the loop's own handlers: these run also while the loop is held up.
+                signal.signal(number, self._on_signal)
 
     @property
     def drain_seconds(self) -> float:
         """How long the terminal takes to swallow a frame; what draws often slows down by it."""
-        return self._output.seconds
+        return self._line.seconds
+
+    # -- output -----------------------------------------------------------------------------------------------------
+
+    def write(self, data: str) -> None:
+        self._line.write(data)
+
+    def stop_application_mode(self) -> None:
+        self._line.discard()
+        super().stop_application_mode()
+        self._line.write(RESTORE)
+
+    def close(self) -> None:
+        self._line.end()
+        super().close()
+
+    def _drained(self, dropped: bool) -> None:
+        self._soon(self._user.release_paint, dropped)
+
+    def _restore_now(self) -> None:
+        self._line.discard()
+        if self.attrs_before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        self._line.write(RESTORE)
+        self._line.end()
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._end(128 + number)
 
     def _lost(self) -> None:
-        if self._told:
-            return
-        self._told = True
-        lost: Callable[[], None] | None = getattr(self._app, "terminal_lost", None)
-        if lost is not None:
-            lost()
+        self._end(128 + signal.SIGHUP)
+
+    def _end(self, code: int) -> None:
+        self._last_resort.begin(code)
+        self._soon(self._user.leave, code)
+
+    def _soon(self, call: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the end is under way
+            self._loop.call_soon_threadsafe(call, *args)
+
+    # -- input ------------------------------------------------------------------------------------------------------
 
     def run_input_thread(self) -> None:
-        """As the base class does, but a byte that is no UTF-8 is replaced, and the end of input is the end."""
-        parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")("replace").decode
+        """As the base class does, but whatever is typed is survived, and the end of input is the end."""
+        typed = Typed(debug=self._debug)
         with selectors.DefaultSelector() as selector:
             try:
                 selector.register(self.fileno, selectors.EVENT_READ)
@@ -99,10 +119,15 @@ class DebvisorDriver(LinuxDriver):
                     if not data:  # hung up
                         self._lost()
                         return
-                    for message in parser.feed(decode(data)):
+                    before = typed.flooded
+                    for message in typed.feed(data):
                         self.process_message(message)
-                for message in parser.tick():
+                    if typed.flooded and not before:
+                        self._soon(self._user.flood_ignored)
+                for message in typed.tick():
                     self.process_message(message)
-        with contextlib.suppress(EOFError, ParseError):
-            for _message in parser.feed(""):
-                pass
+
+    def process_message(self, message: Message) -> None:
+        if isinstance(message, events.Resize) and not self._in_band_window_resize:
+            return  # nobody has asked the terminal to report its size
+        super().process_message(message)
