@@ -51,8 +51,8 @@ class Choice:
         return Places(find_state_dir(self.state_dir), settings.name)
 
     def history(self) -> "History":
-        """UsageError if there is no journal yet."""
-        from debvisor_tui.store.history import History
+        """The runs as they stand; UsageError if there is no journal yet."""
+        from debvisor_tui.runner.standing import StandingHistory
 
         places = self.places(self.settings())
         if not places.has_journal():
@@ -60,4 +60,4 @@ class Choice:
                 f"There is no history of {places.target} yet: no release was started.",
                 f"It will be at {places.journal}.",
             )
-        return History(places.journal)
+        return StandingHistory(places)

@@ -41,6 +41,8 @@ class RevertReleaseTask:
         before = {"commit": place.commit, "version": place.version}
         async with ctx.change(ChangeKind.CODE, str(checkout), before) as change:
             try:
+                # A file that was only touched would be taken for changed.
+                await repo.run("update-index", "-q", "--refresh", ok=None, limit=WRITING)
                 # --keep, not --hard: it refuses rather than throw away what somebody changed in the meantime.
                 await repo.run("reset", "--keep", target.commit, limit=WRITING, told=True)
             finally:

@@ -103,7 +103,7 @@ class RunFeed:
         state: RunState | None = None
         try:
             view = await self._read()
-            if view is not None and view.run.state is RunState.ROLLING_BACK:
+            if view is not None and view.run.state in {RunState.ROLLING_BACK, RunState.INTERRUPTED}:
                 view = await self._read_rollback(view)
             if view is not None and view.run.state in ACTIVE_RUN_STATES:
                 await self._listen()
@@ -153,17 +153,13 @@ class RunFeed:
             await client.close()
 
     async def _connect(self, client: Any) -> Any:
-        from debvisor_tui.runner.lock import find_holder
-
         for _try in range(CONNECT_TRIES):
             try:
                 return await client.connect(self._session.places, self._session.person, observe=self._observe)
             except RunnerGone:
                 view = await self._read()
                 if view is None or view.run.state not in ACTIVE_RUN_STATES:
-                    return None
-                if await asyncio.to_thread(find_holder, self._session.places) is None:
-                    return None  # nobody holds the target: the runner is dead, not slow
+                    return None  # ended, or dead and not slow: see runner/standing.py
                 await asyncio.sleep(CONNECT_PAUSE)
         return None
 

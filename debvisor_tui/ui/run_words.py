@@ -5,6 +5,7 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.clock import local_day
 from debvisor_tui.ui.units import name_of as name_of
 
 
@@ -15,6 +16,18 @@ def live_step(view: RunView) -> str:
     if view.run.step:
         return view.run.step
     return view.steps[0].id if view.steps else ""
+
+
+def was_under_way(view: RunView, now: float) -> str:
+    """What an interrupted run was at when its runner went, and since when, in one sentence."""
+    for step in view.steps:
+        attempt = step.attempt
+        if attempt is not None and attempt.state in {StepState.RUNNING, StepState.INTERRUPTED}:
+            tries = f", attempt {attempt.number}" if attempt.number > 1 else ""
+            return f"{step.title} was under way, since {local_day(attempt.started_at, now)}{tries}."
+    if view.gate is not None:
+        return f"It waited for an answer at {view.step(view.gate.step).title}; nothing was under way."
+    return "Nothing was under way."
 
 
 def in_place(view: RunView) -> tuple[Change, ...]:

@@ -76,9 +76,9 @@ class Session:
                 if not self.places.has_journal():
                     return default
                 # Imported here, in the thread: SQLAlchemy costs more than the whole first paint.
-                from debvisor_tui.store.history import History
+                from debvisor_tui.runner.standing import StandingHistory
 
-                self._history = History(self.places.journal)
+                self._history = StandingHistory(self.places)
             history = self._history
         return call(history)
 

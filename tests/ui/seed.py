@@ -129,8 +129,6 @@ class Story:
         return self._create(RunKind.RELEASE, old, OLD, new, NEW, [s.id for s in RELEASE_STEPS])
 
     def rollback(self, of_run: int, steps: Sequence[str], old: str = "v1.1.0", new: str = "v1.0.0") -> int:
-        with self._frozen() as journal:
-            journal.set_run_state(of_run, RunState.ROLLING_BACK)
         return self._create(RunKind.ROLLBACK, old, NEW, new, OLD, steps, of_run)
 
     def _create(
@@ -215,7 +213,9 @@ class Story:
             journal.add_lines(self.attempt, rows)
 
     def done(self, state: RunState = RunState.SUCCEEDED) -> None:
-        self.state(state)
+        """With a rollback, its release is rolled back too."""
+        with self._frozen() as journal:
+            journal.end_run(self.run, state)
 
 
 def whole(story: Story, old: str = "v1.0.0", new: str = "v1.1.0") -> int:

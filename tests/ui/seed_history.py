@@ -9,7 +9,7 @@ from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.playbook import RELEASE_STEPS
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
-from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.states import StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, RunView, Version
 
@@ -46,8 +46,6 @@ def four_runs(folder: Path) -> seed.Story:
     story.rollback(failed, ["revert-release", "restart", "health"], "v1.3.0", "v1.1.0")
     story.play("revert-release", "restart", "health")
     story.done()
-    story.run = failed
-    story.state(RunState.ROLLED_BACK)
     story.at = seed.START
     story.release("v1.1.0", "v1.2.0")
     story.play("review", "ci")

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from debvisor_tui.model.errors import Refused
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.people import Person
+from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.server import Server
 from debvisor_tui.ui.app import DebvisorApp
@@ -37,6 +38,17 @@ class Runner:
         self.publish({"type": "event", "seq": 0, "run": self.run, "kind": "step-state", "step": "", "data": {}})
 
 
+@contextmanager
+def in_hand(session: Session) -> Iterator[None]:
+    """Somebody holds the target, as a runner does while its run goes on."""
+    session.places.prepare()
+    lock = TargetLock.acquire(session.places, str(session.person), "release")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 @asynccontextmanager
 async def runner(session: Session, run: int, *, progress: Message | None = None) -> AsyncIterator[Runner]:
     async def handle(who: Person, name: str, args: Mapping[str, Any]) -> None:
@@ -47,14 +59,14 @@ async def runner(session: Session, run: int, *, progress: Message | None = None)
     async def note(kind: EventKind, data: Mapping[str, Any]) -> None:
         return None
 
-    session.places.prepare()
     server = Server(session.places, handle, note, lambda: (stage.run, 0, progress))
     stage = Runner(run, server)
-    await server.start()
-    try:
-        yield stage
-    finally:
-        await server.stop("the test is over")
+    with in_hand(session):
+        await server.start()
+        try:
+            yield stage
+        finally:
+            await server.stop("the test is over")
 
 
 async def until(what: Callable[[], object], pilot: Pilot[int], *, seconds: float = 10.0) -> None:

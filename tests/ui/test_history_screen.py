@@ -1,5 +1,6 @@
 """History: the runs and all their logs can be found, and a run tells what happened in it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import seed
 import seed_history
 from looks import plots_fit
-from stage import play, shown, text_of, until
+from stage import in_hand, play, shown, text_of, until
 
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.history import HistoryScreen
@@ -15,6 +16,13 @@ from debvisor_tui.ui.screens.rollback import RollbackScreen
 from debvisor_tui.ui.screens.run_history import SECTIONS, RunHistoryScreen
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
+
+
+@pytest.fixture(autouse=True)
+def its_run_is_in_hand(tmp_path: Path) -> Iterator[None]:
+    with in_hand(seed.session(tmp_path, at=seed.START)):
+        yield
+
 
 SIZES = ((80, 24), (120, 40))
 SHOWS = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import seed
 from scenes import SCENES
-from stage import play, runner, said, shown, text_of, until
+from stage import in_hand, play, runner, said, shown, text_of, until
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.states import RunState
@@ -87,10 +87,12 @@ def test_picture(snap_compare: Any, tmp_path: Path, runs: str, size: tuple[int, 
         _two_runs(story)
         story.close()
         at = story.at
-    app = DebvisorApp(seed.session(tmp_path, at=at, production=runs == "some"))
+    session = seed.session(tmp_path, at=at, production=runs == "some")
+    app = DebvisorApp(session)
 
     async def set_the_scene(pilot: Any) -> None:
         await until(lambda: "cache ok" in text_of(app) or "probed at" in text_of(app), pilot)
         await until(lambda: ("it asks" if runs == "some" else "first release") in text_of(app), pilot)
 
-    assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
+    with in_hand(session):
+        assert snap_compare(app, terminal_size=size, run_before=set_the_scene)

@@ -134,9 +134,7 @@ class HomeScreen(DebvisorScreen[None]):
         if past is None or not self.is_mounted:
             return
         view, now = past.active, self.session.clock.now()
-        step = view.step(view.run.step).title if view is not None and view.run.step else ""
-        run = view.run if view is not None else None
-        self.active_block.show(active_text(run, view.gate if view is not None else None, step, now))
+        self.active_block.show(active_text(view, now))
         self.query_one("#runs-title", Block).show(
             line(("LAST RUNS", "$muted"), "" if past.runs else "   none yet: n begins the first release")
         )

@@ -207,7 +207,7 @@ class RunScreen(RunActs):
                 )
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:
-            title, text = "interrupted", gone_text(view, can_resume=not self.observe)
+            title, text = "interrupted", gone_text(view, now, can_resume=not self.observe)
         elif not self.listening:
             title, text = "the run has ended", closing_text(view, now)
         panel.border_title = f" {title} "

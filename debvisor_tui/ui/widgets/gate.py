@@ -9,7 +9,7 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import Piece, line, lines
-from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally
+from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally, was_under_way
 from debvisor_tui.ui.widgets.fluid import hang
 
 #: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
@@ -100,10 +100,11 @@ def trouble_text(what: str, hint: str) -> Content:
     return lines([line(("! ", "bold $danger"), (what, "bold")), Content(hint)])
 
 
-def gone_text(view: RunView, *, can_resume: bool) -> Content:
-    """The runner is not there although the run has not ended."""
+def gone_text(view: RunView, now: float, *, can_resume: bool) -> Content:
+    """The runner is not there although the run has not ended: what was under way, and since when."""
     rows = [
         line(("! ", "bold $warn"), ("The runner is gone; the run stands where it was.", "bold")),
+        Content(was_under_way(view, now)),
         Content(changes_so_far(view)),
     ]
     if can_resume:

@@ -11,8 +11,7 @@ from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.units import name_of
 
 if TYPE_CHECKING:  # not needed for the first paint
-    from debvisor_tui.model.gates import Gate
-    from debvisor_tui.model.views import Now, Probe, RunSummary
+    from debvisor_tui.model.views import Now, Probe, RunView
 
 LABEL = 11
 
@@ -56,21 +55,31 @@ def _probe(probe: "Probe") -> list[Piece]:
     return pieces
 
 
-def active_text(run: "RunSummary | None", gate: "Gate | None", step: str, now: float) -> Content:
-    """The run in progress, or the one that was interrupted; `step`: the title of the step it is at."""
-    if run is None:
+def active_text(view: "RunView | None", now: float) -> Content:
+    """The run in progress, or the one whose runner is gone: what was under way then, and since when."""
+    if view is None:
         return lines([line(("IN PROGRESS", "$muted"), "   nothing; n begins a release")])
+    from debvisor_tui.ui.run_words import was_under_way
+
+    run, gate = view.run, view.gate
     mark = RUN_MARKS[run.state]
-    at = f" at {step}" if step else ""
-    first = line(
-        (f"{mark}", mark.style),
-        (f"   run {run.id} · {run.kind} {run.from_version} → {run.to_version}", "bold"),
-        at,
-    )
-    rows = [line(("IN PROGRESS", "$muted")), first]
-    if gate is not None:
+    gone = run.state is RunState.INTERRUPTED
+    at = f" at {view.step(run.step).title}" if run.step else ""
+    rows = [
+        line(("INTERRUPTED", "$warn"), ("   its runner is gone", "$muted"))
+        if gone
+        else line(("IN PROGRESS", "$muted")),
+        line(
+            (f"{mark}", mark.style),
+            (f"   run {run.id} · {run.kind} {run.from_version} → {run.to_version}", "bold"),
+            at,
+        ),
+    ]
+    if gone:
+        rows.append(line((was_under_way(view, now), "$warn")))
+    elif gate is not None:
         rows.append(line((f"it asks: {gate.question}", "$warn")))
-    does = "takes it up again" if run.state is RunState.INTERRUPTED else "attaches to it"
+    does = "takes it up again" if gone else "attaches to it"
     who = f" · {name_of(run.operator)} began it, {local_day(run.started_at, now)}"
     rows.append(line(("a", "bold"), (f" {does}{who}", "$muted")))
     return lines(rows)
