@@ -13,14 +13,16 @@ from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json, run_document, summary_document
 from debvisor_tui.cli.people import whoami
 from debvisor_tui.cli.target import Choice
-from debvisor_tui.model.errors import RunnerGone, UsageError
+from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
 from debvisor_tui.model.people import Person
+from debvisor_tui.model.states import RunState
 
 if TYPE_CHECKING:
     from debvisor_tui.cli.headless import Policy
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
     from debvisor_tui.runner.places import Places
+    from debvisor_tui.runner.standing import StandingHistory
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; all else on stderr.")]
 Headless = Annotated[bool, typer.Option("--headless", help="Without a terminal.")]
@@ -65,7 +67,12 @@ def release(
         from debvisor_tui.cli.tui import open_tui
 
         if auto:
-            run = asyncio.run(start_release(target, places, version, whoami(), auto=True))
+            try:
+                run = asyncio.run(start_release(target, places, version, whoami(), auto=True))
+            except LockHeld as held:
+                if not _attach_instead(held):
+                    raise
+                raise typer.Exit(open_tui(choice)) from None
             raise typer.Exit(open_tui(choice, attach=run))
         raise typer.Exit(open_tui(choice, plan=version))
     person = whoami(headless=True)
@@ -82,6 +89,14 @@ def release(
 
     policy = Policy(auto=auto, yes=yes, accept_data_loss=accept_data_loss, roll_back_on_failure=rollback_on_failure)
     raise typer.Exit(_follow(places, person, policy, run, as_json=as_json))
+
+
+def _attach_instead(held: LockHeld) -> bool:
+    """Whether the operator would rather see the run that holds the target."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{held.what}\nAttach to it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _follow(places: "Places", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
@@ -129,7 +144,7 @@ def attach(
 def status(context: typer.Context, as_json: Json = False) -> None:
     """What runs now, probed now, and the run that goes on."""
     from debvisor_tui.runner.lock import find_holder
-    from debvisor_tui.store.history import History
+    from debvisor_tui.runner.standing import StandingHistory
     from debvisor_tui.tasks.now import what_runs_now
 
     choice: Choice = context.obj
@@ -137,10 +152,12 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     places = choice.places(settings)
     now = asyncio.run(what_runs_now(settings))
     holder = find_holder(places)
-    active, last = None, []
+    active, last, under_way = None, [], ""
     if places.has_journal():
-        history = History(places.journal)
+        history = StandingHistory(places)
         active, last = history.active(), history.runs(limit=5)
+        if active is not None and active.state is RunState.INTERRUPTED:
+            under_way = _was_under_way(history, active.id)
         history.close()
     if as_json:
         print_json(
@@ -148,7 +165,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
                 "target": settings.name,
                 "production": settings.production,
                 "now": asdict(now),
-                "run": summary_document(active) if active else None,
+                "run": {**summary_document(active), "under_way": under_way} if active else None,
                 "runner": asdict(holder) if holder else None,
                 "last_runs": [summary_document(run) for run in last],
             }
@@ -165,14 +182,20 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         print("No run goes on.")
     else:
         where = f" at {active.step}" if active.step else ""
-        gone = "" if holder else "; its runner is gone: debvisor-tui attach"
-        print(
-            f"Run {active.id}: {active.kind} to {active.to_version}, {active.state}{where}, {active.operator}{gone}"
-        )
+        print(f"Run {active.id}: {active.kind} to {active.to_version}, {active.state}{where}, {active.operator}")
+        if under_way:
+            print(f"  ! Its runner is gone. {under_way}\n    Take it up again: debvisor-tui attach {active.id}")
     for run in last:
         if active is None or run.id != active.id:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_at))
             print(f"  {when}  run {run.id}: {run.kind} {run.from_version} → {run.to_version}, {run.state}")
+
+
+def _was_under_way(history: "StandingHistory", run: int) -> str:
+    from debvisor_tui.ui.run_words import was_under_way
+
+    view = history.run(run)
+    return was_under_way(view, time.time()) if view is not None else ""
 
 
 def rollback(

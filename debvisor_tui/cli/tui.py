@@ -14,7 +14,8 @@ def open_tui(
 ) -> int:
     """Run the TUI on the chosen target; its exit code. UsageError where there is no terminal for it.
 
-    It opens on home, or on run `attach`, on the plan of a release to `plan`, or on the way back of run `rollback`.
+    It opens on run `attach`, the plan of a release to `plan`, or the way back of run `rollback`; else on the run
+    in progress, if there is one, or on home.
     """
     from debvisor_tui.config.glance import glance
     from debvisor_tui.config.places import find_config

@@ -32,6 +32,7 @@ class Opening:
     observe: bool = False
     plan: str | None = None
     rollback: int | None = None
+    in_progress: bool = False  # the run that goes on, or was interrupted, if there is one
 
 
 class DebvisorApp(App[int]):
@@ -134,6 +135,11 @@ class DebvisorApp(App[int]):
             self.show_plan(opening.plan)
         elif opening.rollback is not None:
             self.show_rollback(opening.rollback)
+
+    def found_in_progress(self, run: int) -> None:
+        """Home has read the journal for the first time, and this run has not ended."""
+        if self._opening.in_progress and isinstance(self.screen, HomeScreen):
+            self.show_run(run)
 
     # -- going places -------------------------------------------------------------------------------------------
 

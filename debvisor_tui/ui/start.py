@@ -38,15 +38,17 @@ def run_tui(
 ) -> int:
     """Show the TUI until it is left; the exit code. A bug in it is raised once the terminal is restored.
 
-    It opens on home; or above it on run `attach` (`observe`: only to watch it), on the plan of a release to version
-    `plan`, or on the way back of run `rollback`.
+    It opens on run `attach` (`observe`: only to watch it), on the plan of a release to version `plan`, or on the way
+    back of run `rollback`; without any of these on the run in progress, if there is one, else on home.
     """
     prepare_terminal()
     gc.disable()  # what is imported now stays: looking it through again and again costs a tenth of the first paint
     from debvisor_tui.ui.app import DebvisorApp, Opening
     from debvisor_tui.ui.driver import DebvisorDriver
 
-    app = DebvisorApp(session, opening=Opening(attach, observe, plan, rollback), driver_class=DebvisorDriver)
+    plain = attach is None and plan is None and rollback is None
+    opening = Opening(attach, observe, plan, rollback, in_progress=plain)
+    app = DebvisorApp(session, opening=opening, driver_class=DebvisorDriver)
     app.run()
     if app.failure is not None:
         raise app.failure

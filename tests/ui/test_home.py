@@ -1,6 +1,7 @@
 """Home: what runs now with the age of that knowledge, the run to attach to, and why a key does nothing."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, Probe
 from debvisor_tui.runner import ask
-from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.app import DebvisorApp, Opening
 from debvisor_tui.ui.screens.run import RunScreen
 
 SIZES = ((80, 24), (120, 40))
@@ -64,6 +65,28 @@ def test_a_run_in_progress_is_shown_and_attached_to(tmp_path: Path) -> None:
             await pilot.press("enter")  # the table's first row is that run
             await until(lambda: isinstance(app.screen, RunScreen) and app.screen.operates, pilot)
         story.close()
+
+    play(main())
+
+
+@pytest.mark.usefixtures("quiet_home")
+@pytest.mark.parametrize("alive", [True, False], ids=["goes on", "its runner is gone"])
+def test_started_plainly_it_opens_on_the_run_that_has_not_ended(tmp_path: Path, alive: bool) -> None:
+    story = seed.Story(tmp_path)
+    SCENES["failed"].tell(story)
+    story.close()
+    session = seed.session(tmp_path, at=story.at)
+
+    async def main() -> None:
+        app = DebvisorApp(session, opening=Opening(in_progress=True))
+        async with AsyncExitStack() as stack:
+            if alive:
+                await stack.enter_async_context(runner(session, story.run))
+            pilot = await stack.enter_async_context(app.run_test(size=(80, 24)))
+            told = "you decide" if alive else "The runner is gone"
+            await until(lambda: isinstance(app.screen, RunScreen) and told in text_of(app), pilot)
+            await pilot.press("d")
+            await until(lambda: ("IN PROGRESS" if alive else "INTERRUPTED") in text_of(app), pilot)
 
     play(main())
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import seed
 import seed_history
-from stage import play, shown, text_of, until
+from stage import play, runner, shown, text_of, until
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
@@ -152,3 +152,27 @@ def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene
             await until(lambda: "PRE-DEPLOY" in text_of(app), pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
+
+
+def test_when_somebody_was_quicker_it_says_who_and_attaches(world: dict[str, Any], tmp_path: Path) -> None:
+    held = LockHeld("bert runs release v1.1.0 on sandbox since 22:02:00 (run 1, process 7).", "Attach to it.")
+    story = seed.Story(tmp_path)
+    story.release()
+    story.ready("review")
+    story.close()
+    world["start"] = held
+
+    async def story_of_the_test() -> None:
+        session = seed.session(tmp_path, at=seed.START)
+        async with runner(session, story.run), shown(session) as (app, pilot):
+            app.push_screen(PlanScreen("v1.2.0"))
+            await until(lambda: "starts; it waits for you" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "to production?" in text_of(app), pilot)
+            await pilot.press("y")
+            await until(lambda: "bert runs release v1.1.0 on sandbox since 22:02:00" in text_of(app), pilot)
+            assert "Nothing was started." in text_of(app)
+            await pilot.press("enter")
+            await until(lambda: isinstance(app.screen, RunScreen) and app.screen.run_id == story.run, pilot)
+
+    play(story_of_the_test())

@@ -97,8 +97,11 @@ class HomeScreen(DebvisorScreen[None]):
     async def _read_past(self) -> None:
         from debvisor_tui.ui.past import Past, read_past
 
+        first = self.past is None
         try:
             self.past = await self.session.history(read_past, Past())
+            if first and self._active is not None:
+                self.debvisor.found_in_progress(self._active.run.id)
         except DebvisorError as error:
             self.active_block.show(line(("! ", "bold $warn"), str(error)))
 

@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
@@ -124,6 +124,10 @@ class PlanScreen(DebvisorScreen[None]):
             run = await spawn.start_release(
                 session.settings, session.places, plan.to_version, session.person, auto=self.auto
             )
+        except LockHeld as held:  # somebody was quicker: that run can be looked at instead
+            self.starting = False
+            self.failure = held
+            return
         except DebvisorError as error:
             self.starting = False
             self.say_error(error)
@@ -173,6 +177,14 @@ class PlanScreen(DebvisorScreen[None]):
         self.refresh_keys()
 
     def _lead(self) -> Content:
+        if isinstance(self.failure, LockHeld):
+            return Content.assemble(
+                ("! ", "$warn"),
+                (self.failure.what, "$warn"),
+                "\nNothing was started. ",
+                ("enter", "bold"),
+                " attaches to it.",
+            )
         if self.failure is not None:
             return Content.assemble(
                 ("✗ ", "$danger"),
@@ -210,7 +222,9 @@ class PlanScreen(DebvisorScreen[None]):
 
     def key_hints(self) -> Iterator[Binding]:
         for binding in super().key_hints():
-            if binding.action == "proceed" and self.chosen:
+            if binding.action == "proceed" and isinstance(self.failure, LockHeld):
+                yield replace(binding, description="attach to it")
+            elif binding.action == "proceed" and self.chosen:
                 yield replace(binding, description="start the release")
             elif binding.action == "auto":
                 yield replace(binding, description=f"auto: {'on' if self.auto else 'off'}")
@@ -222,6 +236,8 @@ class PlanScreen(DebvisorScreen[None]):
             return "The release is being started."
         if action == "auto" and not self.chosen:
             return "Choose a version first."
+        if action == "proceed" and isinstance(self.failure, LockHeld):
+            return ""
         if action == "proceed" and self.chosen:
             if self.plan is None:
                 return "There is no plan yet." if self.failure is None else "Without a plan nothing is started."
@@ -236,8 +252,18 @@ class PlanScreen(DebvisorScreen[None]):
         self.chosen = event.option_id or ""
         self._ask_plan(self.chosen)
 
+    @work(group="plan-attach", exclusive=True, description="attach to the run that goes on")
+    async def _attach_instead(self) -> None:
+        active = await self.session.history(lambda history: history.active(), None)
+        if active is not None:
+            self.debvisor.show_run(active.id)
+        else:
+            self.say("That run has ended just now: r looks again.", wrong=True)
+
     def action_proceed(self) -> None:
-        if not self.chosen:
+        if isinstance(self.failure, LockHeld):
+            self._attach_instead()
+        elif not self.chosen:
             self.offers.action_select()
         elif self.plan is not None:
             self._start(self.plan)
