@@ -28,7 +28,7 @@ test: lint
 	$(PY) -m pytest
 
 faults: $(VENV)/.dev
-	$(PY) -m pytest -m faults
+	$(PY) -m pytest -m faults -n 3
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
