@@ -40,7 +40,10 @@ class Typed:
             self._heard = now
             return []
         self.flooded, self._heard = False, now
-        messages = self._parse(self._decode(data))
+        text = self._decode(data)
+        if not text:  # the beginning of a character: to the parser, nothing would be the end of all input
+            return []
+        messages = self._parse(text)
         self._silent = 0 if messages else self._silent + len(data)
         if len(messages) > AT_ONCE or self._silent > PASTE_LIMIT:
             self.flooded, self._silent = True, 0

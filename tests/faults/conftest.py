@@ -40,10 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[str] = Counter()
+    told: list[str] = []
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
+                told += [str(text) for name, text in report.user_properties if name == "terminal"]
                 counts.update({name: int(str(n)) for name, n in report.user_properties if name in COUNTED})
     if counts:
         terminalreporter.section("fault suite")
         terminalreporter.line(", ".join(f"{counts[name]} {name}" for name in COUNTED))
+    for line in sorted(told):
+        terminalreporter.line(f"terminal: {line}")

@@ -1,0 +1,113 @@
+"""A real terminal of 80x24 with a program on it: what it writes is kept and drawn, until somebody stops reading."""
+
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from fcntl import ioctl
+from pathlib import Path
+
+import pyte
+
+PATIENCE = 30.0  # seconds
+#: What a terminal must be told when a full-screen program ends: the alternate screen, the mouse, pasting, the cursor.
+RESTORED = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h")
+
+
+class Terminal:
+    """`output`: all that was written. A thread reads, as a terminal does; `stall` has it stop."""
+
+    def __init__(self, argv: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+        self.master, slave = pty.openpty()
+        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.output = b""
+        self._screen = pyte.Screen(80, 24)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        self._reading = threading.Event()
+        self._reading.set()
+        self._closed = False
+        self.process = subprocess.Popen(
+            list(argv),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+            env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+        )
+        os.close(slave)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._closed:
+            if not self._reading.wait(0.05):
+                continue
+            if self.master not in select.select([self.master], [], [], 0.05)[0]:
+                continue
+            try:
+                data = os.read(self.master, 65_536)
+            except OSError:
+                return
+            with self._lock:
+                self.output += data
+                self._stream.feed(data)
+
+    @property
+    def lines(self) -> list[str]:
+        with self._lock:
+            return list(self._screen.display)
+
+    def type(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    def stall(self) -> None:
+        """The line is bad: nobody reads any more, and nothing is closed."""
+        self._reading.clear()
+
+    def go_on(self) -> None:
+        self._reading.set()
+
+    def hang_up(self) -> None:
+        """The connection is gone: the kernel closes the terminal, and tells its processes (SIGHUP)."""
+        self._closed = True
+        self._thread.join(5)
+        os.close(self.master)
+        self.master = -1
+
+    def until(self, seen: Callable[[str], bool], what: str) -> None:
+        """Wait until the screen's text is as wanted."""
+        end = time.monotonic() + PATIENCE
+        while not seen("\n".join(self.lines)):
+            text = "\n".join(self.lines)
+            assert time.monotonic() < end, f"not within {PATIENCE} s: {what}\n{text}"
+            threading.Event().wait(0.05)
+
+    def wait(self) -> int:
+        """Until the program has ended: its exit code, as subprocess has it."""
+        code = self.process.wait(PATIENCE)
+        self._thread.join(0.3)
+        return code
+
+    def close(self) -> None:
+        self._closed = True
+        self.process.kill()
+        self.process.wait()
+        self._thread.join(5)
+        if self.master >= 0:
+            os.close(self.master)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What `pid` has used so far, of user and system time; 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
