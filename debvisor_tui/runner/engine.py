@@ -9,7 +9,7 @@ from typing import Any
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.errors import DebvisorError, JournalError
+from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import RunKind
@@ -59,12 +59,13 @@ class Engine:
         self._leftovers = leftovers or {}
         self._after_step = after_step
         self._timeout: asyncio.Timeout | None = None
+        self._left: float | None = None  # seconds of the attempt's limit, while the run stands still
         self._found = ""
         self._waited = 0.0  # seconds that the attempt under way has waited for a person
 
     async def drive(self) -> Exit | None:
         """Run the steps that are not done; None when all are, or what the operator wants instead."""
-        view = self._history.run(self._job.run)
+        view = await self._recorder.do(self._history.run, self._job.run)
         assert view is not None  # noqa: S101 - the run was created before its engine
         await self._move(RunState.RUNNING)
         for step in view.steps:
@@ -133,7 +134,7 @@ class Engine:
         What it finds settles the step's changes whose outcome was never recorded. `notes` go into the step's log.
         """
         attempt = step.attempt
-        latest = self._history.run(self._job.run)
+        latest = await self._recorder.do(self._history.run, self._job.run)
         if latest is not None:
             attempt = latest.step(step.id).attempt
         self._found = "unknown"
@@ -219,7 +220,7 @@ class Engine:
             if running is None or running.cancelled_by is None:
                 raise  # the runner itself is being ended
             state, error = StepState.CANCELLED, f"cancelled by {running.cancelled_by}"
-        except (JournalError, RunLeft):
+        except RunLeft:
             await self._give_up(attempt, log, started)
             raise
         except TimeoutError:
@@ -255,8 +256,11 @@ class Engine:
         return override.timeout if override and override.timeout else TIME_LIMITS.get(step)
 
     async def _limited(self, task: Task, context: RunnerContext) -> str:
-        async with asyncio.timeout(self._limit(context.step)) as self._timeout:
-            return await task.run(context)
+        try:
+            async with asyncio.timeout(self._limit(context.step)) as self._timeout:
+                return await task.run(context)
+        finally:
+            self._timeout = self._left = None
 
     # -- gates --------------------------------------------------------------------------------------------------
 
@@ -266,7 +270,8 @@ class Engine:
     async def ask(self, gate: Gate) -> Reply:
         """A gate in the middle of a step; the step's clock stands still while a person thinks."""
         limit = self._timeout
-        left = None if limit is None or (when := limit.when()) is None else when - _loop_time()
+        left = self._left if limit is None or (when := limit.when()) is None else when - _loop_time()
+        self._left = None  # held back for the journal's sake until now, from here on for a person's
         if limit is not None:
             limit.reschedule(None)
         asked = time.monotonic()
@@ -278,6 +283,19 @@ class Engine:
         if limit is not None and left is not None:
             limit.reschedule(_loop_time() + left)
         return reply
+
+    def stand_still(self, still: bool) -> None:
+        """While the journal cannot be written no time limit runs: a migration is not ended for want of a log line."""
+        limit = self._timeout
+        if limit is None or limit.expired():
+            return
+        when = limit.when()
+        if still and when is not None:
+            self._left = when - _loop_time()
+            limit.reschedule(None)
+        elif not still and self._left is not None:
+            limit.reschedule(_loop_time() + self._left)
+            self._left = None
 
     async def _wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
         opened = self._recorder.do(self._journal.set_run_state, self._job.run, RunState.WAITING, "", gate)
@@ -291,7 +309,7 @@ class Engine:
         if exit_ is None:
             state, reason = RunState.SUCCEEDED, ""
         else:
-            view = self._history.run(self._job.run)
+            view = await self._recorder.do(self._history.run, self._job.run)
             failed = view is not None and view.gate is not None and view.gate.kind is GateKind.FAILED
             state = RunState.FAILED if failed else RunState.ABORTED
             reason = exit_.reason if isinstance(exit_, EndRun) else "a new rollback was started"

@@ -1,15 +1,15 @@
-"""The detached process that owns a run: `python -m debvisor_tui.runner.process START`, started by spawn.py.
+"""The detached process that owns a run: `python -m debvisor_tui.runner.process START`, started by launch.py.
 
-START is one JSON object: {"config", "state_dir", "ready", "how", "who": {…}, "work": {"kind": "release", "version",
-"auto"} | {"kind": "rollback", "run", "options"} | {"kind": "resume", "run"}}. When the run is journaled and clients
-can connect, or when it cannot start, `ready` is written: {"run": int} or {"code", "what", "hint"}.
+START names a file with one JSON object, which is removed at once: {"config", "state_dir", "ready", "log", "how",
+"umask", "environment" (for a service, which does not inherit its caller's), "who": {…}, "work": {"kind": "release",
+"version", "auto"} | {"kind": "rollback", "run", "options"} | {"kind": "resume", "run"}}. When the run is journaled,
+and clients can connect, or when it cannot start, `ready` is written: {"run": int} or {"code", "what", "hint"}.
 """
 
 import asyncio
 import contextlib
 import gc
 import importlib
-import json
 import os
 import signal
 import sys
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debvisor_tui.platforms.failpoints import arm, at, reach
+from debvisor_tui.runner.own_log import take_output
+from debvisor_tui.runner.start_file import take_start, write_answer
 
 if TYPE_CHECKING:
     from debvisor_tui.model.views import ReleasePlan
-
 
 #: Objects made between two collections: imports make many that all stay, and looking through them costs a tenth.
 GC_THRESHOLD = 50_000
@@ -29,25 +30,23 @@ GC_THRESHOLD = 50_000
 
 def main() -> None:
     gc.set_threshold(GC_THRESHOLD)
-    arm()
-    start = json.loads(sys.argv[1])
-    if start["how"] == "setsid":
+    start = take_start(Path(sys.argv[1]))
+    if "environment" in start:
+        os.environ.clear()
+        os.environ.update(start["environment"])
+    elif pid := os.fork():
         # The caller has put us in a session of our own; by a second fork its end leaves no zombie, and ours no tty.
-        if pid := os.fork():
-            print(pid, flush=True)
-            os._exit(0)
-        _leave_caller(Path(start["log"]))
-    sys.exit(asyncio.run(_run(start)))
-
-
-def _leave_caller(log: Path) -> None:
-    """A child that prints to a lost terminal dies of it: what is printed goes to the runner's own log."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(null, 0)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
+        os.write(1, f"{pid}\n".encode())
+        os._exit(0)
+    arm()
+    os.umask(start["umask"])
     os.chdir("/")
+    # A child that prints to a lost terminal dies of it: what is printed goes to the runner's own log.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    take_output(Path(start["log"]))
+    if start["how"] not in {"setsid", "systemd-run", "systemd-run --user"}:
+        print(f"started by {start['how']}")
+    sys.exit(asyncio.run(_run(start)))
 
 
 async def _run(start: dict[str, Any]) -> int:
@@ -98,7 +97,7 @@ async def _run(start: dict[str, Any]) -> int:
                 run = await session.resume(work["run"], who)
         await session.listen(run)
         reach("ready before")
-        _say(ready, {"run": run})
+        write_answer(ready, {"run": run})
         reach("ready after")
         warming = asyncio.create_task(asyncio.to_thread(_warm), name="warm")
         state = await session.drive(run, auto=bool(work.get("auto", False)))
@@ -131,7 +130,8 @@ async def _run(start: dict[str, Any]) -> int:
         if lock is not None:
             lock.release()
         if failure is not None:  # said last: who hears it finds the lock free
-            _say(ready, failure)
+            with contextlib.suppress(OSError):  # nobody can be told; the log has it
+                write_answer(ready, failure)
 
 
 def _warm() -> None:
@@ -142,15 +142,6 @@ def _warm() -> None:
     for step in ("restart", "health", "smoke", "monitor"):
         importlib.import_module(f"debvisor_tui.tasks.{step}")
     del httpx, prometheus_client
-
-
-def _say(ready: Path, answer: dict[str, Any]) -> None:
-    """Written whole or not at all; the one who waits takes it away."""
-    if not ready.parent.is_dir():
-        return
-    partial = ready.with_suffix(".partial")
-    partial.write_text(json.dumps(answer), encoding="utf-8")
-    partial.rename(ready)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """The runner's way to the journal: one thread writes, in order, and only then is anything published."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from threading import Event as Flag
 from typing import ParamSpec, TypeVar
 
 from debvisor_tui.model.errors import JournalError
@@ -25,15 +25,17 @@ Trouble = Callable[[JournalError | None], None]
 class Recorder:
     """Runs journal calls one after the other; what they committed is published from the event loop.
 
-    Once `patient` is set, a call that fails for a passing reason (disk full, file locked) is made again until it
-    succeeds: the run stands still meanwhile, and nothing happens that the journal does not know of.
+    Once `patient` is set, a call that fails is made again until it succeeds, also on a file that was mended or put
+    back meanwhile: the run stands still, and nothing happens that the journal does not know of.
     """
 
     def __init__(self, journal: Journal, publish: Publish, trouble: Trouble) -> None:
         self.journal = journal
         self.patient = False
         self._publish = publish
-        self._trouble = trouble
+        self._tell = trouble
+        self._trouble: JournalError | None = None
+        self._giving_up = Flag()
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
@@ -45,23 +47,31 @@ class Recorder:
 
     def _insist(self, call: Callable[[], T]) -> T:
         """In the writing thread: later calls wait behind this one, so the order stays."""
-        troubled = False
         while True:
             try:
-                reach(f"{_name(call)} before")
+                if self._giving_up.is_set() and self._trouble is not None:
+                    raise self._trouble  # what waits behind a call that failed would fail too, each after its wait
+                if self._trouble is not None and not self._trouble.passing:
+                    self.journal.reopen()
+                writes = _name_of_write(call)
+                if writes:
+                    reach(f"{writes} before")
                 result = call()
-                reach(f"{_name(call)} after")
+                if writes:
+                    reach(f"{writes} after")
             except JournalError as error:
-                if not (error.passing and self.patient):
+                self._set_trouble(error)
+                if not self.patient:
                     raise
-                if not troubled:
-                    self._loop.call_soon_threadsafe(self._trouble, error)
-                    troubled = True
-                time.sleep(RETRY)
+                self._giving_up.wait(RETRY)
             else:
-                if troubled:
-                    self._loop.call_soon_threadsafe(self._trouble, None)
+                self._set_trouble(None)
                 return result
+
+    def _set_trouble(self, error: JournalError | None) -> None:
+        before, self._trouble = self._trouble, error
+        if self.patient and str(before) != str(error):
+            self._loop.call_soon_threadsafe(self._tell, error)
 
     def _committed(self, _future: Future[T]) -> None:
         # In the writing thread: no other call can have committed anything between.
@@ -74,10 +84,18 @@ class Recorder:
             self._publish(event)
 
     async def close(self) -> None:
+        """Close the journal after the calls made so far; while it cannot be written, without them: JournalError."""
         self.patient = False
-        await self.do(self.journal.close)
-        self._thread.shutdown()
+        self._giving_up.set()
+        trouble = self._trouble
+        closed = self._thread.submit(self.journal.close)
+        self._thread.shutdown(wait=False)
+        await asyncio.wrap_future(closed)
+        if trouble is not None:
+            raise trouble
 
 
-def _name(call: Callable[[], object]) -> str:
-    return str(getattr(getattr(call, "func", call), "__name__", "call"))
+def _name_of_write(call: Callable[[], object]) -> str:
+    """What a commit is called among the failpoints; "" for what only reads."""
+    called = getattr(call, "func", call)
+    return str(called.__name__) if isinstance(getattr(called, "__self__", None), Journal) else ""

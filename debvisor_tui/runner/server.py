@@ -194,6 +194,8 @@ class Server:
     async def _command(self, connection: Connection, message: Message, number: int) -> None:
         reply: Message = {"type": "reply", "id": number, "ok": True}
         try:
+            if self.trouble is not None:
+                raise Refused(f"Nothing was taken. {self.trouble['what']}", "Try again once the run goes on.")
             await self._obey(connection, message)
         except DebvisorError as error:
             reply |= {"ok": False, "what": error.what, "hint": error.hint}

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -48,17 +47,23 @@ class Session:
         self._server = Server(places, self._desk.handle, self._note, self._standing)
         self._indexing: asyncio.Task[None] | None = None
         self._leftovers: Mapping[str, Leftovers] = {}
+        self._engine: Engine | None = None
         self._run = 0
         self._seq = self._history.last_seq()
 
     async def close(self, reason: str) -> None:
-        self._lock.say_ending()
+        """End everything, also while the journal cannot be written; JournalError then."""
+        with contextlib.suppress(OSError):  # on a full disk it cannot be said
+            self._lock.say_ending()
         await self._server.stop(reason)
         if self._indexing is not None:
-            with contextlib.suppress(asyncio.CancelledError):
+            self._indexing.cancel()  # what is left is indexed after the next run
+            with contextlib.suppress(asyncio.CancelledError, JournalError):
                 await self._indexing
-        await self._recorder.close()
-        self._history.close()
+        try:
+            await self._recorder.close()
+        finally:
+            self._history.close()
 
     # -- starting -----------------------------------------------------------------------------------------------
 
@@ -122,8 +127,9 @@ class Session:
                 run, summary = unfinished.id, unfinished
         if summary.state not in ACTIVE_RUN_STATES | {RunState.INTERRUPTED}:
             raise UsageError(f"Run {run} has ended ({summary.state}); there is nothing to go on with.")
-        self._leftovers = await recover(self._recorder, self._history, run)
+        # Journaled first: while the journal cannot be written, nothing is ended and nothing is touched.
         await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
+        self._leftovers = await recover(self._recorder, self._history, run)
         return run
 
     def _unfinished(self) -> list[int]:
@@ -142,11 +148,11 @@ class Session:
     async def drive(self, run: int, *, auto: bool) -> RunState:
         """Run `run` to its end, and the rollbacks that the operator asks for on the way; the last one's state."""
         while True:
-            summary = self._history.summary(run)
+            summary = await self._recorder.do(self._history.summary, run)
             assert summary is not None  # noqa: S101 - it was journaled
             self._switch_to(run)
             rollback = summary.kind is RunKind.ROLLBACK
-            engine = self._engine(run, auto=auto or rollback)
+            engine = self._engine = await self._engine_of(run, auto=auto or rollback)
             exit_ = await engine.drive()
             if not rollback and isinstance(exit_, RollBack):
                 try:
@@ -172,10 +178,10 @@ class Session:
             self._desk.progress = None
             self._publish({"type": "run", "run": run})
 
-    def _engine(self, run: int, *, auto: bool) -> Engine:
-        summary = self._history.summary(run)
+    async def _engine_of(self, run: int, *, auto: bool) -> Engine:
+        summary = await self._recorder.do(self._history.summary, run)
         assert summary is not None  # noqa: S101
-        from_commit, to_commit = self._history.commits(run)
+        from_commit, to_commit = await self._recorder.do(self._history.commits, run)
         job = Job(
             kind=summary.kind,
             from_version=summary.from_version,
@@ -188,7 +194,7 @@ class Session:
         return Engine(
             self._settings,
             job,
-            self._history.facts(run),
+            await self._recorder.do(self._history.facts, run),
             recorder=self._recorder,
             history=self._history,
             redact=self._redact,
@@ -274,13 +280,19 @@ class Session:
 
     def _journal_trouble(self, error: JournalError | None) -> None:
         """The journal cannot be written, or can again: the run stands still meanwhile, and clients are told why."""
+        if self._engine is not None:
+            self._engine.stand_still(error is not None)
         if error is None:
             self._server.trouble = None
             self._publish({"type": "trouble", "what": "", "hint": ""})
+            print("The journal is written again; the run goes on.")
             return
-        print(error, file=sys.stderr, flush=True)
-        what = f"The run stands still: {error.what}"
-        self._server.trouble = {"type": "trouble", "what": what, "hint": f"{error.hint} It then goes on by itself."}
+        print(error)
+        hint = (
+            f"{error.hint}\nThe run then goes on by itself. What works goes on meanwhile, nothing new begins.\n"
+            f"To leave it as it stands instead, and take it up later: kill {self._lock.holder.pid}"
+        )
+        self._server.trouble = {"type": "trouble", "what": f"The run stands still. {error.what}", "hint": hint}
         self._publish(self._server.trouble)
 
     def _standing(self) -> tuple[int, int, Message | None]:

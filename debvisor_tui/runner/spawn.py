@@ -1,10 +1,7 @@
 """Starting a runner: a process of its own session that outlives whoever started it."""
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +11,9 @@ from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.runner.identity import identify
+from debvisor_tui.runner.launch import find_service, launch_service, launch_session
 from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.start_file import read_answer, reserve, write_start
 
 START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the origin
 POLL = 0.01
@@ -48,19 +47,25 @@ async def start_resume(target: Configured, places: Places, run: int, person: Per
 
 async def _start(target: Configured, places: Places, person: Person, work: dict[str, Any]) -> int:
     places.prepare()
-    with tempfile.TemporaryDirectory(prefix="start-", dir=places.folder) as folder:
-        ready = Path(folder) / "ready.json"
-        start = {
-            "config": str(target.path),
-            "state_dir": str(places.state_dir),
-            "ready": str(ready),
-            "log": str(places.runner_log),
-            "how": "setsid",
-            "who": person.to_json(),
-            "work": work,
-        }
-        pid = await asyncio.to_thread(_spawn, start)
-        answer = await _wait(ready, pid, places)
+    start = {
+        "config": str(target.path.absolute()),
+        "state_dir": str(places.state_dir),
+        "log": str(places.runner_log),
+        "who": person.to_json(),
+        "work": work,
+        "umask": _umask(),
+    }
+    try:
+        with tempfile.TemporaryDirectory(prefix="start-", dir=places.folder) as folder:
+            ready = Path(folder) / "ready.json"
+            reserve(ready)
+            pid = await asyncio.to_thread(_launch, Path(folder), start, places)
+            answer = await _wait(ready, pid, places)
+    except OSError as error:
+        raise DebvisorError(
+            f"The runner cannot be started: {error.strerror or error}. Nothing was changed.",
+            f"See {places.folder} (df -h {places.folder}) and the runner's log, {places.runner_log}.",
+        ) from error
     if "run" in answer:
         return int(answer["run"])
     code = int(answer["code"])
@@ -68,22 +73,25 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
     raise kind(str(answer["what"]), str(answer["hint"]))
 
 
-def _spawn(start: dict[str, Any]) -> int:
-    """Start the process; its pid. The one that we wait for here ends at once: it has forked the runner."""
-    with open(start["log"], "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "debvisor_tui.runner.process", json.dumps(start)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            timeout=30.0,
-            check=False,
-        )
-    try:
-        return int(done.stdout)
-    except ValueError:
-        raise DebvisorError("The runner could not be started.", f"Its log says why: {start['log']}") from None
+def _launch(folder: Path, start: dict[str, Any], places: Places) -> int:
+    """Start the process, as a service if that can be; its pid."""
+    path = folder / "start.json"
+    service = find_service()
+    why_not = ""
+    if service is not None:
+        write_start(path, {**start, "how": service.words, "environment": dict(os.environ)})
+        try:
+            return launch_service(service, places.target, path, folder.name)
+        except OSError as error:
+            why_not = f" ({service.words} failed: {error})"
+    write_start(path, {**start, "how": f"setsid{why_not}"})
+    return launch_session(path, places.runner_log)
+
+
+def _umask() -> int:
+    before = os.umask(0o077)
+    os.umask(before)
+    return before
 
 
 async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
@@ -91,7 +99,7 @@ async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
     while time.monotonic() < deadline:
         # Asked before the answer is looked for: a runner that cannot start answers, then ends.
         alive = identify(pid) is not None
-        answer = _read(ready)
+        answer = read_answer(ready)
         if answer is not None:
             return answer
         if not alive:
@@ -100,11 +108,3 @@ async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
             )
         await asyncio.sleep(POLL)
     raise DebvisorError(f"The runner was not ready within {START_TIMEOUT:.0f} s.", f"Its log: {places.runner_log}")
-
-
-def _read(ready: Path) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return answer

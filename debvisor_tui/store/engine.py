@@ -1,5 +1,6 @@
 """Opening the journal: its schema brought up to date, WAL, every commit on the disk, writers in turn."""
 
+import contextlib
 import os
 import sqlite3
 from contextlib import closing
@@ -7,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from debvisor_tui.model.errors import JournalError
+from debvisor_tui.store.opening import connect, file_id, is_aside
+from debvisor_tui.store.trouble import unreadable, unwritable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-BUSY_TIMEOUT: Final = 10.0  # seconds that a writer waits for another one's commit
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
 HEAD: Final = "0002"
 REVISIONS: Final = ("0001", "0002")
@@ -29,20 +31,35 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
     """
     ensure_schema(path, create=not read_only)
     from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DisconnectionError
     from sqlalchemy.pool import QueuePool
 
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=QueuePool, pool_size=4, connect_args={"timeout": BUSY_TIMEOUT}
+        "sqlite://", creator=lambda: connect(path, read_only=read_only), poolclass=QueuePool, pool_size=4
     )
 
     @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
+    def _configure(connection: Any, record: Any) -> None:
+        record.info["file"] = file_id(path)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+            record.info["aside"] = is_aside(connection)
+            return
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
+
+    if read_only:
+
+        @event.listens_for(engine, "checkout")
+        def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
+            if record.info["file"] != file_id(path):  # it was replaced, mended: what is open is nobody's any more
+                raise DisconnectionError("another file stands there now")
+
+        @event.listens_for(engine, "checkin")
+        def _once(_connection: Any, record: Any) -> None:
+            if record.info.get("aside"):
+                record.invalidate()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
@@ -67,34 +84,20 @@ def ensure_schema(path: Path, *, create: bool = True) -> None:
             f"The journal {path} was written by a newer debvisor-tui (schema {version}; this one knows {HEAD}).",
             "Use the newer program on this host. The journal was not touched.",
         )
+    if version is None and path.exists() and path.stat().st_size > 0:
+        raise JournalError(
+            f"The file {path} is a database, but no journal.", "It was not changed. Move it away, then try again."
+        )
     if version is None:
         _create(path)
     else:
         _migrate(path)
 
 
-#: What may pass by itself, or by making room: the disk is full, another process holds the file.
-PASSING: Final = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-)
-
-
-def unreadable(path: Path, error: Exception) -> JournalError:
-    cause = getattr(error, "orig", None) or error
-    # The low byte is the primary result code (sqlite.org/rescode.html).
-    passing = (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF in PASSING
-    hint = (
-        f"Make room, or see who holds the file (df -h {path.parent}; fuser -v {path})."
-        if passing
-        else "It was not changed. To start anew, move it away; keep it for whoever can mend it."
-    )
-    return JournalError(f"The journal {path} cannot be used: {cause}.", hint, passing=passing)
-
-
 def _version(path: Path) -> str | None:
     if not path.exists():
         return None
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+    with closing(connect(path, read_only=True)) as connection:
         known = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
     return str(row[0]) if row else None
@@ -108,16 +111,12 @@ def _create(path: Path) -> None:
 
     from debvisor_tui.store.tables import LOG_INDEX, metadata
 
+    fresh = path.with_name(path.name + ".new")  # renamed when it is whole: nobody finds an empty journal
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise JournalError(
-            f"The journal {path} cannot be written: {error.strerror}.",
-            "Give the folder's rights to the user who releases, or choose another with --state-dir.",
-        ) from error
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None})
-    try:
+        _remove(fresh)
+        os.close(os.open(fresh, os.O_CREAT | os.O_RDWR, 0o600))
+        engine = create_engine(f"sqlite:///{fresh}", poolclass=NullPool, connect_args={"isolation_level": None})
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.exec_driver_sql("PRAGMA synchronous = FULL")
@@ -127,8 +126,27 @@ def _create(path: Path) -> None:
             connection.exec_driver_sql(VERSION_TABLE)
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
             connection.exec_driver_sql("COMMIT")
+        _remove_side_files(path)
+        fresh.rename(path)
+    except OSError as error:
+        _remove(fresh)
+        raise unwritable(path, error) from error
     except DBAPIError as error:
+        _remove(fresh)
         raise unreadable(path, error) from error
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    _remove_side_files(path)
+
+
+def _remove_side_files(path: Path) -> None:
+    """A -wal that another file of this name left would be taken for this one's, and damage it."""
+    for side in ("-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + side).unlink(missing_ok=True)
 
 
 def _migrate(path: Path) -> None:

@@ -28,7 +28,8 @@ from debvisor_tui.model.views import (
 )
 from debvisor_tui.store import search
 from debvisor_tui.store import tables as t
-from debvisor_tui.store.engine import open_engine, unreadable
+from debvisor_tui.store.engine import open_engine
+from debvisor_tui.store.trouble import unreadable
 
 USUAL_OF = 20  # attempts that the usual duration of a step is the median of
 

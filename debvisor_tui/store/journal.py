@@ -1,13 +1,10 @@
 """Writing the journal: the runner alone does, from one thread; each call is one commit, on the disk on return."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, insert, select, update
 
 from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
@@ -16,9 +13,9 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import UNDOES
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, ENDED_RUN_STATES, RunState, StepState, advance
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.model.views import Event, PlannedStep
+from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.store import tables as t
-from debvisor_tui.store.engine import open_engine, unreadable
+from debvisor_tui.store.journal_file import JournalFile, Transaction
 from debvisor_tui.store.prune import prune
 from debvisor_tui.store.search import index_chunk
 
@@ -44,26 +41,8 @@ class NewRun:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-class Journal:
+class Journal(JournalFile):
     """One writer on one journal file. Every method raises JournalError if the commit cannot be made."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = open_engine(path)
-        self._fresh: list[Event] = []
-        with self._begin() as tx:
-            self._next_line = int(tx.one(select(func.coalesce(func.max(t.log_line.c.id), 0)))) + 1
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def take_events(self) -> list[Event]:
-        """The events committed since the last call, oldest first: what there is to publish."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
-
-    def _begin(self) -> "_Transaction":
-        return _Transaction(self)
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -141,7 +120,7 @@ class Journal:
             if state in ACTIVE_RUN_STATES:
                 self._move_run(tx, run, RunState.INTERRUPTED, reason)
 
-    def _move_run(self, tx: "_Transaction", run: int, new: RunState, reason: str, gate: Gate | None = None) -> None:
+    def _move_run(self, tx: Transaction, run: int, new: RunState, reason: str, gate: Gate | None = None) -> None:
         old = RunState(tx.one(select(t.run.c.state).where(t.run.c.id == run)))
         values: dict[str, Any] = {"gate": gate.to_json() if gate else None}
         if old is not new:
@@ -194,7 +173,7 @@ class Journal:
 
     def _end_attempt(
         self,
-        tx: "_Transaction",
+        tx: Transaction,
         run: int,
         step: str,
         attempt: int,
@@ -212,7 +191,7 @@ class Journal:
         with self._begin() as tx:
             self._move_step(tx, run, step, state, {})
 
-    def _move_step(self, tx: "_Transaction", run: int, step: str, new: StepState, data: Mapping[str, Any]) -> None:
+    def _move_step(self, tx: Transaction, run: int, step: str, new: StepState, data: Mapping[str, Any]) -> None:
         where = (t.step.c.run_id == run) & (t.step.c.step == step)
         old = StepState(tx.one(select(t.step.c.state).where(where)))
         tx.execute(update(t.step).where(where).values(state=advance(old, new)))
@@ -220,7 +199,7 @@ class Journal:
         if new is StepState.SUCCEEDED:
             self._mark_undone(tx, run, step)
 
-    def _mark_undone(self, tx: "_Transaction", run: int, step: str) -> None:
+    def _mark_undone(self, tx: Transaction, run: int, step: str) -> None:
         """In the same commit that a rollback's step succeeds, what it undoes of the release is undone."""
         release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
         kinds = UNDOES.get(step)
@@ -266,7 +245,7 @@ class Journal:
         with self._begin() as tx:
             self._settle_change(tx, change, state, after)
 
-    def _settle_change(self, tx: "_Transaction", change: int, state: ChangeState, after: Facts | None = None) -> None:
+    def _settle_change(self, tx: Transaction, change: int, state: ChangeState, after: Facts | None = None) -> None:
         known = select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject)
         run, step, kind, subject = tx.row(known.where(t.change.c.id == change))
         values: dict[str, Any] = {"state": state, "ended_at": tx.now}
@@ -318,47 +297,3 @@ class Journal:
     def end_child(self, child: int) -> None:
         with self._begin() as tx:
             tx.execute(update(t.child).where(t.child.c.id == child).values(ended_at=tx.now))
-
-
-class _Transaction:
-    """One BEGIN IMMEDIATE … COMMIT; the driver's errors become JournalError."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._events: list[Event] = []
-        self.now = time.time()
-
-    def __enter__(self) -> Self:
-        try:
-            self._context = self._journal._engine.begin()
-            self.connection: Connection = self._context.__enter__()
-        except DBAPIError as error:
-            raise unreadable(self._journal.path, error) from error
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            self._context.__exit__(kind, error, trace)
-        except DBAPIError as commit_error:
-            raise unreadable(self._journal.path, commit_error) from commit_error
-        if isinstance(error, DBAPIError):
-            raise unreadable(self._journal.path, error) from error
-        if error is None:
-            self._journal._fresh += self._events
-
-    def execute(self, statement: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
-        return self.connection.execute(statement, rows) if rows else self.connection.execute(statement)
-
-    def add(self, table: Table, **values: Any) -> int:
-        key = self.connection.execute(insert(table).values(**values)).inserted_primary_key
-        return int(key[0]) if key else 0
-
-    def one(self, statement: Any) -> Any:
-        return self.connection.execute(statement).scalar_one()
-
-    def row(self, statement: Any) -> Any:
-        return self.connection.execute(statement).one()
-
-    def event(self, run: int, kind: EventKind, step: str, data: Mapping[str, Any]) -> None:
-        seq = self.add(t.event, run_id=run, at=self.now, kind=kind, step=step, data=dict(data))
-        self._events.append(Event(seq, run, self.now, kind, step, data))

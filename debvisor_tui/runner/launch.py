@@ -1,0 +1,132 @@
+"""How a runner's process is started: as a service of systemd where that can be, else in a session of its own.
+
+A service outlives the login that started it, whatever logind is told to end; `setsid` alone does not
+(KillUserProcesses=, logind.conf(5)).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSTEMD = Path("/run/systemd/system")  # is there if and only if systemd is this host's init (sd_booted(3))
+LINGER = Path("/var/lib/systemd/linger")  # a file for each user whose manager outlives the last login
+TIMEOUT = 15.0  # seconds for systemd's own commands
+ROOT = Path(__file__).parents[2]  # the folder that holds the package
+
+PROPERTIES = (
+    "Type=exec",  # systemd-run returns when the runner has begun, or says why it cannot
+    "KillMode=process",  # what the restart step left running (the released service) is not ended with the runner
+    "OOMPolicy=continue",  # a child that the kernel kills for its memory must not take the runner with it
+    f"WorkingDirectory={ROOT}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Started by `systemd-run`; `user`: of the user's own manager, not of the system's."""
+
+    user: bool
+
+    @property
+    def words(self) -> str:
+        return "systemd-run --user" if self.user else "systemd-run"
+
+    def argv(self, unit: str, start: Path) -> list[str]:
+        """The environment is not in it: argv and a unit's properties can be read by everybody on the host."""
+        user = ["--user"] if self.user else []
+        properties = [f"--property={value}" for value in PROPERTIES]
+        return ["systemd-run", *user, "--quiet", "--collect", f"--unit={unit}", *properties, *_runner(start)]
+
+
+def find_service() -> Service | None:
+    """The service manager that can be asked now; None: there is none that would outlive this login."""
+    if not SYSTEMD.is_dir() or shutil.which("systemd-run") is None:
+        return None
+    if os.geteuid() == 0:
+        return Service(user=False)
+    lingers = (LINGER / _user_name()).exists()
+    bus = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "bus"
+    return Service(user=True) if lingers and bus.exists() else None
+
+
+def logout_ends_it() -> str:
+    """A warning if the runner would be ended with this login, with what to do; "" if not."""
+    if find_service() is not None or not SYSTEMD.is_dir() or os.geteuid() == 0:
+        return ""
+    name = "org.freedesktop.login1"
+    ask = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager", "KillUserProcesses"]
+    try:
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    if answer.split() != ["b", "true"]:
+        return ""
+    return (
+        "This host ends what a user runs when the user logs out (KillUserProcesses=yes), a release too. "
+        f"Before it starts: sudo loginctl enable-linger {_user_name()}, then log in again."
+    )
+
+
+def launch_service(service: Service, target: str, start: Path, token: str) -> int:
+    """Start the runner that reads `start`; its pid, 0 if it has ended already. OSError: why it was not started."""
+    unit = f"debvisor-tui-{re.sub(r'[^A-Za-z0-9_.-]', '-', target)}-{re.sub(r'[^A-Za-z0-9]', '', token)}"
+    environment = {**os.environ}
+    if service.user:
+        environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    try:
+        done = _call(service.argv(unit, start), environment)
+        if done.returncode != 0:
+            raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
+        user = ["--user"] if service.user else []
+        shown = _call(["systemctl", *user, "show", "--property=MainPID", "--value", unit], environment)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"no answer within {TIMEOUT:.0f} s") from error
+    return int(shown.stdout.strip() or 0)
+
+
+def launch_session(start: Path, log: Path) -> int:
+    """Start the runner in a session of its own; its pid. The process that is waited for here has forked it."""
+    with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+        done = subprocess.run(
+            _runner(start),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+            timeout=30.0,
+            check=False,
+        )
+    try:
+        return int(done.stdout)
+    except ValueError:
+        raise OSError("it ended at once") from None
+
+
+def _runner(start: Path) -> list[str]:
+    return [sys.executable, "-m", "debvisor_tui.runner.process", str(start)]
+
+
+def _call(argv: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
