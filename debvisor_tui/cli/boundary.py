@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 import typer
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.scrub import scrub
 
 INTERRUPTED = 130
 
@@ -48,10 +49,10 @@ def run_app(app: typer.Typer, name: str) -> NoReturn:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(scrub(text), file=sys.stderr, flush=True)
 
 
 def _keep(bug: Exception) -> str:
     with tempfile.NamedTemporaryFile("w", prefix="debvisor-crash-", suffix=".txt", delete=False) as file:
-        traceback.print_exception(bug, file=file)
+        file.write(scrub("".join(traceback.format_exception(bug))))
     return file.name

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.scrub import remember
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds
 EXPECTED: Final = 'expected a string, or one of { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", …] }'
@@ -102,6 +103,11 @@ class SecretRef(BaseModel):
 
     def resolve(self, place: str) -> Secret:
         """The secret's value. `place` (such as "database.url") names it in errors; UsageError if it is not there."""
+        secret = self._find(place)
+        remember(secret.reveal())
+        return secret
+
+    def _find(self, place: str) -> Secret:
         if self.plain is not None:
             return Secret(self.plain)
         if self.env is not None:

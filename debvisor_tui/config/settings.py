@@ -21,6 +21,7 @@ from pydantic import (
 
 from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef
 from debvisor_tui.model.durations import parse_duration
+from debvisor_tui.model.scrub import remember
 from debvisor_tui.model.text import one_line
 
 LONGEST = 7 * 86_400.0  # seconds: what is longer is a slip of the unit
@@ -278,10 +279,11 @@ class Settings(Part):
     def secrets(self) -> tuple[str, ...]:
         """Every secret's value, for redaction; passwords inside URLs too. UsageError if one cannot be had."""
         url = self.database.url.resolve("database.url").reveal()
-        inside = url_password(url)
         found = [self.smoke.password.resolve("smoke.password").reveal()]
-        if inside:
-            found += [inside, unquote(inside), url]
+        for inside in (url_password(value) for value in (url, *self.database.environment.values())):
+            if inside:
+                found += [inside, unquote(inside)]
+        remember(*found)
         return tuple(dict.fromkeys(s for s in found if s))
 
 

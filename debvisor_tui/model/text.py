@@ -1,16 +1,23 @@
 """Foreign text made safe, once, where it enters: control sequences out, secrets out, lines of bounded length.
 
 What is stripped: ECMA-48 CSI, OSC, DCS, SOS, PM and APC sequences (also when unterminated) and nF/Fp/Fe/Fs
-escapes. What becomes U+FFFD: other C0 controls, DEL, C1 controls, bidi controls and U+2028/9, which could
-reorder or hide what an operator reads (Unicode TR36, "Trojan Source").
+escapes. What becomes U+FFFD: other C0 controls, DEL, C1 controls, bidi controls, U+2028/9, and characters without a
+width, which could reorder or hide what an operator reads (Unicode TR36, "Trojan Source"). Joiners and variation
+selectors are dropped: terminals do not agree on their width. Combining marks are kept, MARKS at most on one letter.
 """
 
+import base64
+import json
 import re
+import shlex
+from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
 
 MAX_LINE = 16_384  # characters; what is longer is continued on further lines
 REDACTED = "••••••"
 MIN_SECRET = 4  # characters; a shorter secret would redact half of every log
+MARKS = 3
 
 _SEQUENCE = re.compile(
     r"\x1b\[[0-?]*[ -/]*(?:[@-~]|$)"  # CSI
@@ -20,16 +27,25 @@ _SEQUENCE = re.compile(
     r"|[\x90\x98\x9d\x9e\x9f].*?(?:\x07|\x1b\\|\x9c|$)",  # DCS, SOS, OSC, PM, APC in C1
     re.MULTILINE,
 )
-_BAD = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_CONTROLS = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    "\xad\u034f\u115f\u1160\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f"
 )
+_JOINERS = "\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_COMBINING = "\u0300-\u034e\u0350-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_BAD = re.compile(f"[{_CONTROLS}]")
+_SUSPECT = re.compile(f"[{_CONTROLS}{_JOINERS}{_COMBINING}]")
+_DROPPED = re.compile(f"[{_JOINERS}]")
+_HEAP = re.compile(f"([{_COMBINING}]{{{MARKS}}})[{_COMBINING}]+")
+_ON_NOTHING = re.compile(f"(?m)^(?=[{_COMBINING}])")  # a mark that would stand on the frame beside the line
 
 
 def sanitise(text: str) -> str:
     """`text` without control sequences; newlines and tabs stay. Clean text costs one regex scan."""
-    if not _BAD.search(text):
+    if not _SUSPECT.search(text):
         return text
-    return _BAD.sub("\ufffd", _SEQUENCE.sub("", text))
+    text = _DROPPED.sub("", _BAD.sub("\ufffd", _SEQUENCE.sub("", text)))
+    return _ON_NOTHING.sub("\u25cc", _HEAP.sub(r"\1", text))
 
 
 def one_line(text: str, limit: int = 500) -> str:
@@ -39,29 +55,64 @@ def one_line(text: str, limit: int = 500) -> str:
 
 
 class Redactor:
-    """Replaces every known secret in a text; knows the secrets' values and nothing else of them."""
+    """Replaces every known secret in a text, also as URLs, JSON, shells and basic authentication write it.
+
+    It knows the secrets' values and nothing else of them. It is for sanitised text: what stood inside a secret there,
+    such as a colour, is gone by then. Each line of a secret of several lines counts by itself.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._pattern: re.Pattern[str] | None = None
         self._secrets: set[str] = set()
+        self.longest = 0  # characters
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
-        self._secrets.update(s for s in secrets if len(s) >= MIN_SECRET)
+        for secret in secrets:
+            parts = {secret, *secret.splitlines()}
+            self._secrets.update(form for part in parts for form in _forms(part) if len(form) >= MIN_SECRET)
         if self._secrets:  # the longest first: one secret may begin with another
             longest_first = sorted(self._secrets, key=len, reverse=True)
+            self.longest = len(longest_first[0])
             self._pattern = re.compile("|".join(re.escape(s) for s in longest_first))
 
     def __call__(self, text: str) -> str:
         return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+    def safe_cut(self, text: str, at: int) -> int:
+        """Where `text` may be cut, at `at` or before it, without cutting a secret in two."""
+        for found in self._pattern.finditer(text) if self._pattern else ():
+            if found.start() < at < found.end():
+                return found.start()
+            if found.start() >= at:
+                break
+        return at
+
+
+def _forms(secret: str) -> set[str]:
+    """`secret` as it may be written: plainly, in a URL, in JSON, for a shell, by Python, in base64."""
+    if len(secret) < MIN_SECRET:
+        return set()
+    data = secret.encode("utf-8", "surrogatepass")
+    quoted = {quote(data), quote(data, safe=""), quote_plus(data)}
+    forms = {secret, *quoted, *(re.sub("%..", lambda m: m[0].lower(), form) for form in quoted)}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    forms |= {shlex.quote(secret).removeprefix("'").removesuffix("'"), base64.b64encode(data).decode().rstrip("=")}
+    return {sanitise(form) for form in forms}
+
+
+def clean(text: str, redact: Redactor) -> str:
+    """Foreign text, safe to keep and to show: no control sequence, no secret."""
+    return redact(sanitise(text))
 
 
 class LineAssembler:
     """Turns chunks of a child's output into clean lines.
 
     `\\r` alone means "the line is written anew" (progress bars), so only what stands after the last one is kept;
-    invalid UTF-8 is replaced; a line longer than `max_line` characters goes on in further lines. What is held
-    back between two calls is bounded by `max_line` characters (4 bytes each).
+    invalid UTF-8 is replaced; a line longer than `max_line` characters goes on in further lines, and no secret and no
+    control sequence is cut in two by that. What is held back between two calls is bounded by `max_line` characters
+    (4 bytes each).
     """
 
     def __init__(self, redact: Redactor, max_line: int = MAX_LINE) -> None:
@@ -75,8 +126,7 @@ class LineAssembler:
         self._rest = rest
         lines = self._lines(block) if newline else []
         if len(self._rest) > self._max * 4:  # an endless line must not fill the memory
-            lines += self._lines(self._rest)
-            self._rest = b""
+            lines += self._cut()
         return lines
 
     def close(self) -> list[str]:
@@ -88,12 +138,37 @@ class LineAssembler:
         text = block.decode("utf-8", "replace")
         if "\r" in text:
             text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-        lines = sanitise(self._redact(text)).split("\n")
+        lines = clean(text, self._redact).split("\n")
         if len(text) > self._max:
             lines = [piece for line in lines for piece in self._pieces(line)]
         return lines
+
+    def _cut(self) -> list[str]:
+        """Lines from the beginning of the line that does not end; what could belong to what comes is kept."""
+        decoder = getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(self._rest)
+        undecoded = decoder.getstate()[0]
+        written = text.rstrip("\r")
+        again = text[len(written) :]  # of "\\r\\n", perhaps
+        written = written.rpartition("\r")[2]
+        open_at = _open_sequence(written)
+        safe, pending = sanitise(written[:open_at]), written[open_at:]
+        at = self._redact.safe_cut(safe, max(len(safe) - self._redact.longest, 0))
+        if len(pending) > self._max:  # a sequence that does not end is swallowed on and on
+            pending = pending[:2] + pending[-2:]
+        self._rest = (safe[at:] + pending + again).encode("utf-8", "surrogatepass") + undecoded
+        return self._pieces(self._redact(safe[:at])) if at else []
 
     def _pieces(self, line: str) -> list[str]:
         if len(line) <= self._max:
             return [line]
         return [line[i : i + self._max] for i in range(0, len(line), self._max)]
+
+
+def _open_sequence(text: str) -> int:
+    """Where a control sequence begins that is not ended in `text`; its length if there is none."""
+    at = len(text)
+    for found in _SEQUENCE.finditer(text):
+        if found.end() == len(text):
+            at = found.start()
+    return at

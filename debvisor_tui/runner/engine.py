@@ -14,7 +14,7 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
-from debvisor_tui.model.text import Redactor
+from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
 from debvisor_tui.platforms.failpoints import at
 from debvisor_tui.runner.context import TIME_LIMITS, RunnerContext
@@ -161,10 +161,10 @@ class Engine:
             attempt.id,
             step.id,
             "inspection",
-            self._redact(text),
+            clean(text, self._redact),
             {"found": self._found},
         )
-        return self._redact(text)
+        return clean(text, self._redact)
 
     async def _settle(self, step: str, finding: Finding) -> None:
         """The outcome of a change that was only intended is what inspection has found to stand."""
@@ -228,10 +228,12 @@ class Engine:
             state, error = StepState.FAILED, f"{step.title} did not end within {format_duration(limit)}."
             hint = f"It was stopped. Look at its log; the limit is [steps.{step.id}] timeout."
         except DebvisorError as failed:
-            state, error, hint = StepState.FAILED, self._redact(failed.what), self._redact(failed.hint)
+            state = StepState.FAILED
+            error, hint = clean(failed.what, self._redact), clean(failed.hint, self._redact)
         except Exception as bug:
             traceback.print_exception(bug)  # into the runner's own log
-            state, error = StepState.FAILED, self._redact(f"{step.title} failed: {type(bug).__name__}: {bug}")
+            state = StepState.FAILED
+            error = clean(f"{step.title} failed: {type(bug).__name__}: {bug}", self._redact)
             hint = "This is a bug in debvisor-tui; its details are in runner.log beside the journal."
         if error:
             context.log(error, "err")

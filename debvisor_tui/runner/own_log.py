@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from debvisor_tui.model.scrub import scrub
+
 LIMIT = 1_000_000  # bytes; then it is put aside as NAME.1, in place of the one before
 
 
@@ -27,7 +29,7 @@ class OwnLog(io.TextIOBase):
             if os.fstat(1).st_size > LIMIT:
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
                 self._open()
-            os.write(1, text.encode("utf-8", "replace"))
+            os.write(1, scrub(text).encode("utf-8", "replace"))
         return len(text)
 
     def _open(self) -> None:

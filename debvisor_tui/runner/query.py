@@ -11,6 +11,7 @@ from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.model.scrub import scrub
 from debvisor_tui.runner.places import Places
 
 
@@ -58,7 +59,7 @@ def main() -> None:
         places = Places(Path(state_dir), settings.name)
         document = {"answer": asyncio.run(answer(settings, places, question, *args))}
     except DebvisorError as error:
-        document = {"error": {"what": error.what, "hint": error.hint}}
+        document = {"error": {"what": scrub(error.what), "hint": scrub(error.hint)}}
     print(json.dumps(document, default=str))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from debvisor_tui import __version__
 from debvisor_tui.model.errors import DebvisorError, Refused
 from debvisor_tui.model.people import Person
+from debvisor_tui.model.scrub import scrub
 from debvisor_tui.model.text import one_line
 from debvisor_tui.runner.connection import COALESCED, FLUSH_INTERVAL, Connection, part
 from debvisor_tui.runner.guestbook import GuestBook, Note
@@ -198,7 +199,7 @@ class Server:
                 raise Refused(f"Nothing was taken. {self.trouble['what']}", "Try again once the run goes on.")
             await self._obey(connection, message)
         except DebvisorError as error:
-            reply |= {"ok": False, "what": error.what, "hint": error.hint}
+            reply |= {"ok": False, "what": scrub(error.what), "hint": scrub(error.hint)}
         except Exception as bug:
             traceback.print_exception(bug)
             what = f"The runner could not do that: {type(bug).__name__}: {one_line(str(bug), 200)}"

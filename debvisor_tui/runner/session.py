@@ -13,7 +13,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
-from debvisor_tui.model.text import Redactor
+from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan
 from debvisor_tui.runner.desk import Desk, RollBack
 from debvisor_tui.runner.engine import Engine
@@ -273,7 +273,7 @@ class Session:
     # -- telling ------------------------------------------------------------------------------------------------
 
     async def _decide(self, step: str, who: Person, answer: str, reason: str) -> None:
-        await self._recorder.do(self._journal.decide, self._run, step, str(who), answer, self._redact(reason))
+        await self._recorder.do(self._journal.decide, self._run, step, str(who), answer, clean(reason, self._redact))
 
     async def _note(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         await self._recorder.do(self._journal.note, self._run, kind, data)

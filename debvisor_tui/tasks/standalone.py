@@ -14,7 +14,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
-from debvisor_tui.model.text import LineAssembler, Redactor, sanitise
+from debvisor_tui.model.text import LineAssembler, Redactor, clean
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.platforms.execute import Completed, OnOutput, execute
 from debvisor_tui.platforms.failures import could_not_start, describe_failure, shown
@@ -54,7 +54,7 @@ class StandaloneContext(StepContext):
         self._redact = Redactor(_known_secrets(settings))
 
     def log(self, text: str, stream: str = "note") -> None:
-        for line in sanitise(self._redact(text)).splitlines():
+        for line in clean(text, self._redact).splitlines():
             self._say(line, stream)
 
     async def execute(
@@ -96,7 +96,7 @@ class StandaloneContext(StepContext):
         return sink
 
     async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:
-        self.found.append(Evidence(self.step, name, sanitise(self._redact(text)), value, time.time()))
+        self.found.append(Evidence(self.step, name, clean(text, self._redact), value, time.time()))
 
     def change(self, kind: ChangeKind, subject: str, before: Facts) -> AbstractAsyncContextManager[ChangeRecord]:
         return self._change(kind, subject, before)
@@ -117,10 +117,10 @@ class StandaloneContext(StepContext):
 
     def progress(self, done: float, total: float | None, unit: str, note: str = "") -> None:
         if self._progress is not None:
-            self._progress(done, total, unit, sanitise(self._redact(note)))
+            self._progress(done, total, unit, clean(note, self._redact))
 
     async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
-        gate = Gate(kind, self.step, *(sanitise(self._redact(text)) for text in (question, detail, danger)))
+        gate = Gate(kind, self.step, *(clean(text, self._redact) for text in (question, detail, danger)))
         if self._ask is None:
             told = f" {gate.danger}" if gate.danger else ""
             raise WorkFailed(f"A person must decide: {gate.question}{told}", "Run it in a terminal.")

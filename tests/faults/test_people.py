@@ -210,11 +210,16 @@ def test_a_second_release_finds_the_lock_however_it_looks_for_a_way_in(host: Hos
 
 async def _end(places: Places) -> None:
     async with asyncio.timeout(30):
+        history = History(places.journal)
+        await until(lambda: (view := history.run(1)) is not None and view.gate is not None, "its first gate")
+        history.close()
         client = await RunnerClient.connect(places, ANNA)
-        heard = asyncio.create_task(_all(client))
-        await client.command("answer", answer="abort", gate={"kind": "ready", "step": "review"}, reason="enough")
-        await heard
-        await client.close()
+        try:
+            heard = asyncio.create_task(_all(client))
+            await client.command("answer", answer="abort", gate={"kind": "ready", "step": "review"}, reason="enough")
+            await heard
+        finally:
+            await client.close()
 
 
 async def _all(client: RunnerClient) -> None:

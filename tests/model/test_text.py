@@ -69,6 +69,75 @@ def test_a_secret_split_over_two_chunks_is_redacted(cut: int) -> None:
     assert lines.feed(data[:cut]) + lines.feed(data[cut:]) == [f"the password is {REDACTED} ok"]
 
 
+SECRETS = ["hunter2-hunter2", "p@ss/wörd?", "two\nlines-of-it", "a\x1b[0mb\x00cd", "quote'd\"one", "100 % & more"]
+NOISE = st.sampled_from(
+    ["x", "é", "\x1b[31m", "\x1b]0;", "\x07", "\r", "\x00", "日", " " * 50, "y" * 120, "\x9d", "e\u0301"]
+)
+
+
+@given(st.lists(st.one_of(NOISE, st.sampled_from(SECRETS)), max_size=30), st.integers(1, 90))
+def test_no_secret_comes_through_however_it_is_cut_and_coloured(parts: list[str], size: int) -> None:
+    data = "".join(parts).encode()
+    lines = LineAssembler(Redactor(SECRETS), max_line=40)  # cut by force at 160 bytes
+    got: list[str] = []
+    for start in range(0, len(data), size):
+        got += lines.feed(data[start : start + size])
+        assert len(lines._rest) < 2_000
+    got += lines.close()
+    shown = "".join(got)  # as one who puts the pieces together would read it
+    for secret in ("hunter2-hunter2", "p@ss/wörd?", "lines-of-it", "quote'd\"one", "100 % & more"):
+        assert secret not in shown
+    assert all(is_clean(line) for line in got)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "hun\x1b[0mter2-hunter2",
+        "hunter2-\x1b]0;title\x07hunter2",
+        "hunter2\u200d-hunter2",
+        "postgresql://u:p%40ss%2Fw%C3%B6rd%3F@h/db",
+        "postgresql://u:p%40ss%2fw%c3%b6rd%3f@h/db",
+        '{"password": "p@ss/w\\u00f6rd?"}',
+        '{"password": "quote\'d\\"one"}',
+        "basic cEBzcy93w7ZyZD8=",
+        "lines-of-it",
+    ],
+)
+def test_a_secret_is_known_in_its_other_clothes(written: str) -> None:
+    shown = "".join(LineAssembler(Redactor(SECRETS)).feed(f"before {written} after\n".encode()))
+    assert REDACTED in shown, shown
+    assert shown.startswith("before")
+    assert shown.endswith("after")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("pass\u200bword", "pass\ufffdword"),
+        ("a\u2060b\ufeffc\u00add", "a\ufffdb\ufffdc\ufffdd"),
+        ("v1.0\U000e0041", "v1.0\ufffd"),
+        ("\u2714\ufe0f done", "\u2714 done"),
+        ("e" + "\u0301" * 50 + "x", "e" + "\u0301" * 3 + "x"),
+        ("\u0301 on the frame", "\u25cc\u0301 on the frame"),
+        ("日本語 ok", "日本語 ok"),
+        ("naïve café", "naïve café"),
+    ],
+)
+def test_what_hides_piles_up_or_has_no_width(foreign: str, shown: str) -> None:
+    assert sanitise(foreign) == shown
+
+
+def test_a_sequence_that_does_not_end_is_swallowed_and_not_kept() -> None:
+    lines = LineAssembler(Redactor(), max_line=100)
+    got = lines.feed(b"before \x1b]52;c;")
+    for _ in range(1000):
+        got += lines.feed(b"QUFB" * 250)
+        assert len(lines._rest) <= 2_000
+    got += lines.feed(b"\x07 after\n")
+    assert "".join(got) == "before  after"
+
+
 def test_an_endless_line_is_cut_and_never_kept_whole() -> None:
     lines = LineAssembler(Redactor(), max_line=100)
     got: list[str] = []
