@@ -12,7 +12,7 @@ from typing import Protocol
 
 from debvisor_tui.platforms.failures import could_not_start, describe_failure
 from debvisor_tui.platforms.pipes import Pump
-from debvisor_tui.platforms.process import group_lives
+from debvisor_tui.platforms.process import groups_of_session
 
 CAPTURE_LIMIT = 8 * 1024 * 1024  # bytes kept of a captured stdout
 TAIL_LIMIT = 8 * 1024  # bytes kept of the end of stderr, for the error's words
@@ -70,7 +70,7 @@ async def execute(
     capture: bool = False,
     grace: float = GRACE,
 ) -> Completed:
-    """Run `argv` to its end in a process group of its own; on cancellation the whole group gets TERM, then KILL.
+    """Run `argv` to its end in a session of its own; on cancellation all of its groups get TERM, then KILL.
 
     `env` is added to this process's environment. OSError or ValueError if the program cannot be started
     (:func:`.failures.could_not_start` says it in words). An error of a sink ends the group and is raised.
@@ -172,33 +172,32 @@ async def _reap(child: subprocess.Popen[bytes]) -> None:
 
 
 async def _end_group(child: subprocess.Popen[bytes], pumps: Sequence[Pump], grace: float) -> None:
-    """TERM to the group, KILL after `grace` seconds to whatever of it is left; its last words are still read."""
-    _signal_group(child.pid, signal.SIGTERM)
-    if not await _group_gone(child, grace):
-        _signal_group(child.pid, signal.SIGKILL)
-        await _group_gone(child, AFTER_KILL)
+    """TERM to all of the session, KILL after `grace` seconds to what of it is left; its last words are still read."""
+    # A stopped process does not hear TERM before it goes on.
+    _signal_session(child.pid, signal.SIGTERM, signal.SIGCONT)
+    if not await _session_gone(child, grace):
+        _signal_session(child.pid, signal.SIGKILL)
+        await _session_gone(child, AFTER_KILL)
     for pump in pumps:
         pump.child_ended()
     if tasks := [pump.task for pump in pumps]:
         await asyncio.wait(tasks, timeout=LAST_WORDS)
 
 
-async def _group_gone(child: subprocess.Popen[bytes], limit: float) -> bool:
+async def _session_gone(child: subprocess.Popen[bytes], limit: float) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
             await _reap(child)
-            while _signal_group(child.pid, 0) and group_lives(child.pid):  # noqa: ASYNC110 - a group's end is no event
+            while groups_of_session(child.pid):  # noqa: ASYNC110 - a session's end is no event
                 await asyncio.sleep(0.05)
             return True
     return False
 
 
-def _signal_group(pid: int, number: int) -> bool:
-    """Whether there was a group to signal. Its id is the first child's pid: it was started in its own session."""
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # what is left has become another user's, and is out of reach
-        return False
-    return True
+def _signal_session(session: int, *numbers: int) -> None:
+    """To every group of the session: a program such as `timeout` puts what it runs into another group."""
+    for group in {session, *groups_of_session(session)}:
+        for number in numbers:
+            # What has become another user's is out of reach.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)

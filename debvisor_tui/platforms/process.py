@@ -44,21 +44,48 @@ def read_process(pid: int) -> Process | None:
 def process_of(pid_file: Path) -> Process | None:
     """The living process that `pid_file` names on its first line; None if there is no file, number or process."""
     try:
-        with pid_file.open("rb") as file:
+        with open_at_once(pid_file) as file:
             line = file.read(MAX_PID_FILE).partition(b"\n")[0].strip()
     except OSError:
         return None
     return read_process(int(line)) if line.isdigit() and int(line) > 0 else None
 
 
-def group_lives(group: int) -> bool:
-    """Whether a process group has a member that is no zombie (where PID 1 does not reap, zombies stay for ever)."""
+def open_at_once(path: Path) -> IO[bytes]:
+    """Open to read without waiting: opening a named pipe that nobody writes would hold the whole runner."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+
+
+def groups_of_session(session: int) -> set[int]:
+    """The process groups of a session with a member that is no zombie (without a PID 1 that reaps, those stay)."""
+    groups = set()
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             fields = _stat(int(entry))
-            if fields is not None and int(fields[2]) == group and fields[0] not in {"Z", "X"}:
-                return True
-    return False
+            if fields is not None and int(fields[3]) == session and fields[0] not in {"Z", "X"}:
+                groups.add(int(fields[2]))
+    return groups
+
+
+def working_in(folder: Path, name: str) -> list[int]:
+    """The pids of living processes called `name` that work in `folder` or below, or that hide where they do."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            called = Path(f"/proc/{entry}/comm").read_text(encoding="utf-8", errors="replace").strip()
+            if called != name or read_process(int(entry)) is None:
+                continue
+            where = Path(os.readlink(f"/proc/{entry}/cwd"))
+        except PermissionError:
+            found.append(int(entry))  # another user's: it may well be here
+            continue
+        except OSError:
+            continue  # it has ended meanwhile
+        if where.is_relative_to(folder.resolve()):
+            found.append(int(entry))
+    return found
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -89,7 +116,7 @@ class LogMark:
     @classmethod
     def here(cls, path: Path) -> "LogMark":
         try:
-            with path.open("rb") as file:
+            with open_at_once(path) as file:
                 size = file.seek(0, os.SEEK_END)
                 return cls(path, size, _ending_at(file, size))
         except OSError:
@@ -98,7 +125,7 @@ class LogMark:
     def lines_since(self, count: int) -> list[str]:
         """The last `count` lines written since the mark, made safe. A rotated or truncated log counts whole."""
         try:
-            with self.path.open("rb") as file:
+            with open_at_once(self.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 # By what stands there, not by the inode: a rotated log's is used again at once.
                 same = size >= self.size and _ending_at(file, self.size) == self.before

@@ -169,8 +169,8 @@ class RunnerContext(StepContext):
         return view.changes if view else ()
 
 
-#: How long a step may take without the operator's say, seconds; `[steps.X] timeout` overrides; None: no limit.
-TIME_LIMITS: Mapping[str, float | None] = {
+#: How long a step may take without the operator's say, seconds; `[steps.X] timeout` overrides.
+TIME_LIMITS: Mapping[str, float] = {
     "review": 300.0,
     "ci": 600.0,
     "backup": 7200.0,
@@ -178,10 +178,22 @@ TIME_LIMITS: Mapping[str, float | None] = {
     "pull": 1800.0,
     "upgrade": 7200.0,
     "restart": 900.0,
-    "health": None,  # has its own deadline
     "smoke": 300.0,
-    "monitor": None,  # has its own duration
     "revert-database": 7200.0,
     "revert-release": 600.0,
     "restore-backup": 7200.0,
 }
+
+
+def time_limit(settings: Settings, step: str) -> float:
+    """The limit of `step`, seconds. Health and the monitor end by themselves, sooner: theirs is for what hangs."""
+    override = settings.step(step).timeout
+    if override:
+        return override
+    match step:
+        case "health":
+            return settings.health.timeout + 60.0
+        case "monitor":  # the operator may extend it, by days if need be
+            return settings.monitor.duration + 7 * 86_400.0
+        case _:
+            return TIME_LIMITS[step]

@@ -17,7 +17,7 @@ from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
 from debvisor_tui.platforms.failpoints import at
-from debvisor_tui.runner.context import TIME_LIMITS, RunnerContext
+from debvisor_tui.runner.context import RunnerContext, time_limit
 from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
@@ -204,7 +204,7 @@ class Engine:
         log = self._open_log(step.id, attempt)
         context = self._context(step.id, attempt, log)
         started, self._waited = time.monotonic(), 0.0
-        state, error, hint = StepState.SUCCEEDED, "", ""
+        state, error, hint, late = StepState.SUCCEEDED, "", "", False
         running: StepUnderWay | None = None
         try:
             task = self._task(step.id)
@@ -224,7 +224,7 @@ class Engine:
             await self._give_up(attempt, log, started)
             raise
         except TimeoutError:
-            limit = self._limit(step.id) or 0.0
+            late, limit = True, time_limit(self._settings, step.id)
             state, error = StepState.FAILED, f"{step.title} did not end within {format_duration(limit)}."
             hint = f"It was stopped. Look at its log; the limit is [steps.{step.id}] timeout."
         except DebvisorError as failed:
@@ -243,6 +243,8 @@ class Engine:
         if state is StepState.CANCELLED and self._desk.exit is not None:
             exit_, self._desk.exit = self._desk.exit, None
             raise RunLeft(exit_)
+        if late:  # it was cut off: what that leaves is to be known before anything is decided
+            hint = f"{await self._inspect(step)}\n{hint}"
         return state, (error, hint)
 
     async def _give_up(self, attempt: int, log: StepLog, started: float) -> None:
@@ -253,13 +255,9 @@ class Engine:
             self._journal.end_attempt, attempt, StepState.CANCELLED, seconds, "not answered: the run was left"
         )
 
-    def _limit(self, step: str) -> float | None:
-        override = self._settings.steps.get(step)  # type: ignore[call-overload]
-        return override.timeout if override and override.timeout else TIME_LIMITS.get(step)
-
     async def _limited(self, task: Task, context: RunnerContext) -> str:
         try:
-            async with asyncio.timeout(self._limit(context.step)) as self._timeout:
+            async with asyncio.timeout(time_limit(self._settings, context.step)) as self._timeout:
                 return await task.run(context)
         finally:
             self._timeout = self._left = None

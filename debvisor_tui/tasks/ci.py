@@ -12,6 +12,7 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
 from debvisor_tui.platforms.failures import describe_failure
+from debvisor_tui.platforms.process import open_at_once
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.checkout import short
@@ -146,5 +147,5 @@ def _status_file(settings: Settings, commit: str) -> Path:
 
 
 def _read_bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_at_once(path) as file:
         return file.read(MAX_STATUS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.platforms.git import WRITING, Git
+from debvisor_tui.platforms.process import working_in
 from debvisor_tui.tasks.base import StepContext
 from debvisor_tui.tasks.checkout import dirty, existing
 from debvisor_tui.tasks.words import counted, listed
@@ -44,7 +45,7 @@ async def put_back(ctx: StepContext, repo: Git, other: str) -> None:
     if not left:
         return
     head = await repo.head()
-    if left.locks and (alive := _gits_at_work(repo.checkout)):
+    if left.locks and (alive := working_in(repo.checkout, "git")):
         raise WorkFailed(
             f"Another git works in {repo.checkout} ({', '.join(f'pid {pid}' for pid in alive)})",
             "Let it end, or end it; then retry.",
@@ -97,19 +98,3 @@ def _locks(checkout: Path) -> tuple[Path, ...]:
         place = folder / name
         found += sorted(place.rglob("*.lock")) if place.is_dir() else [place] if place.exists() else []
     return tuple(found)
-
-
-def _gits_at_work(checkout: Path) -> list[int]:
-    """The living git processes that work in `checkout`, as far as this user may see."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-            cwd = Path(os.readlink(f"/proc/{entry}/cwd"))
-        except OSError:
-            continue
-        if Path(os.fsdecode(words[0])).name == "git" and (
-            os.fsencode(checkout) in words or cwd.is_relative_to(checkout.resolve())
-        ):
-            found.append(int(entry))
-    return found

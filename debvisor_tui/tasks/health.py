@@ -54,7 +54,7 @@ class HealthTask:
                 if in_a_row >= health.successes:
                     seconds = format_duration(clock() - begun)
                     return f"{expected} is alive and ready, {in_a_row} times in a row, after {seconds}"
-                next_round = round_begun + health.interval
+                next_round = max(round_begun + health.interval, clock())
                 if next_round >= deadline:
                     break
                 await asyncio.sleep(max(next_round - clock(), 0))
