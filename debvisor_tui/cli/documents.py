@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from debvisor_tui.model.states import StepState
-from debvisor_tui.model.views import RunSummary, RunView
+from debvisor_tui.model.views import AttemptView, RunSummary, RunView
 
 
 def print_json(document: Any) -> None:
@@ -13,7 +13,7 @@ def print_json(document: Any) -> None:
 
 
 def run_document(view: RunView) -> dict[str, Any]:
-    """A run with its steps, gate, evidence, changes and decisions; times in unix seconds."""
+    """A run with its steps, gate, evidence, changes and decisions; times in unix seconds, durations in seconds."""
     document = summary_document(view.run)
     document["gate"] = view.gate.to_json() if view.gate else None
     document["steps"] = [
@@ -24,7 +24,7 @@ def run_document(view: RunView) -> dict[str, Any]:
             "seconds": step.attempt.seconds if step.attempt else None,
             "error": step.attempt.error if step.attempt and step.state is not StepState.SUCCEEDED else "",
             "commands": list(step.commands),
-            "attempts": [asdict(attempt) for attempt in step.attempts],
+            "attempts": [_dated(attempt) for attempt in step.attempts],
         }
         for step in view.steps
     ]
@@ -35,4 +35,12 @@ def run_document(view: RunView) -> dict[str, Any]:
 
 
 def summary_document(run: RunSummary) -> dict[str, Any]:
-    return asdict(run)
+    return _dated(run)
+
+
+def _dated(what: RunSummary | AttemptView) -> dict[str, Any]:
+    """With the wall clock's time of its beginning alone: no other reader knows the clock of this boot."""
+    document = asdict(what)
+    return {
+        ("started_at" if k == "began" else k): (what.started_at if k == "began" else v) for k, v in document.items()
+    }

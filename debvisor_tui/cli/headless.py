@@ -13,6 +13,7 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.times import local_time
 from debvisor_tui.model.views import Event, RunView
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.places import Places
@@ -222,8 +223,7 @@ class Follower:
             self._line(event, f"    {attempt.hint}")
 
     def _line(self, event: Event, text: str) -> None:
-        clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-        print(f"{clock} {text}", file=self.out, flush=True)
+        print(f"{local_time(event.at)} {text}", file=self.out, flush=True)
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

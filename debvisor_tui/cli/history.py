@@ -1,7 +1,6 @@
 """`debvisor-tui history list|show|log|search|export|prune`: what the journal keeps of past runs."""
 
 import json
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from debvisor_tui.cli.documents import print_json, run_document, summary_documen
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.times import full_time, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +45,10 @@ def list_runs(
         print_json([summary_document(run) for run in runs])
         return
     for run in runs:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_at))
-        took = format_duration(run.ended_at - run.started_at) if run.ended_at else "-"
+        took = format_duration(run.seconds) if run.seconds is not None else "-"
         versions = f"{run.from_version} → {run.to_version}"
-        print(f"{run.id:5}  {when}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}")
+        began = full_time(run.started_at)
+        print(f"{run.id:5}  {began}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}")
 
 
 @commands.command()
@@ -61,7 +61,7 @@ def show(context: typer.Context, run: Run, as_json: Json = False) -> None:
         return
     summary = view.run
     print(f"run {summary.id}: {summary.kind} {summary.from_version} → {summary.to_version}, {summary.state}")
-    print(f"by {summary.operator}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(summary.started_at))}")
+    print(f"by {summary.operator}, {full_time(summary.started_at)}")
     if view.gate:
         print(f"waits: {view.gate.question}")
     for step in view.steps:
@@ -78,8 +78,7 @@ def show(context: typer.Context, run: Run, as_json: Json = False) -> None:
         print(f"change: {change.step} {change.kind} {change.subject}: {change.state}")
     for decision in view.decisions:
         why = f": {decision.reason}" if decision.reason else ""
-        clock = time.strftime("%H:%M:%S", time.localtime(decision.at))
-        print(f"decision: {clock} {decision.who} {decision.answer} {decision.step}{why}")
+        print(f"decision: {full_time(decision.at)} {decision.who} {decision.answer} {decision.step}{why}")
 
 
 @commands.command()
@@ -100,8 +99,7 @@ def log(
         if as_json:
             print(json.dumps({"step": name, "attempt": attempt, **asdict(line)}, ensure_ascii=False))
         else:
-            clock = time.strftime("%H:%M:%S", time.localtime(line.at))
-            print(f"{clock} {name:15} {line.text}")
+            print(f"{local_time(line.at)} {name:15} {line.text}")
 
 
 @commands.command()
@@ -117,8 +115,7 @@ def search(
         if as_json:
             print(json.dumps(asdict(hit), ensure_ascii=False))
         else:
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(hit.line.at))
-            print(f"run {hit.run}  {when}  {hit.step:15} {hit.line.text}")
+            print(f"run {hit.run}  {full_time(hit.line.at)}  {hit.step:15} {hit.line.text}")
     if not hits:
         raise typer.Exit(1)
 

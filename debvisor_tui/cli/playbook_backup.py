@@ -1,7 +1,6 @@
 """`debvisor-cli backup create|list|verify|restore`."""
 
 import sys
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json
 from debvisor_tui.cli.playbook_work import JsonOption, TagOption, settings_of, typed, work
+from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
     from debvisor_tui.config.settings import Settings
@@ -140,4 +140,4 @@ def _line(backup: "Backup") -> str:
 
 
 def _when(backup: "Backup") -> str:
-    return datetime.fromtimestamp(backup.created).strftime("%Y-%m-%d %H:%M:%S")
+    return full_time(backup.created)

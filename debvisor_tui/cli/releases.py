@@ -16,6 +16,7 @@ from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.states import RunState
+from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
     from debvisor_tui.cli.headless import Policy
@@ -187,8 +188,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
             print(f"  ! Its runner is gone. {under_way}\n    Take it up again: debvisor-tui attach {active.id}")
     for run in last:
         if active is None or run.id != active.id:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_at))
-            print(f"  {when}  run {run.id}: {run.kind} {run.from_version} → {run.to_version}, {run.state}")
+            versions = f"{run.from_version} → {run.to_version}"
+            print(f"  {full_time(run.started_at)}  run {run.id}: {run.kind} {versions}, {run.state}")
 
 
 def _was_under_way(history: "StandingHistory", run: int) -> str:

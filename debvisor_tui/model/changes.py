@@ -16,7 +16,7 @@ class ChangeKind(StrEnum):
     IMAGE     {"id": config digest, "digest": manifest digest, "tag": …}
     DATABASE  {"revision": alembic revision or None}; in `before` also "pending": [{"revision", "message",
               "destructive", "irreversible", "drops": what going down takes away}], oldest first
-    PROCESS   {"pid": int, "started": unix seconds} (or units, containers, replicas)
+    PROCESS   {"pid": int, "started": unix seconds, "ticks": int} (or units, containers, replicas)
     BACKUP    {"tag": …, "path": …, "sha256": …, "bytes": int, "revision": …} in `after`
     """
 
@@ -62,5 +62,5 @@ _TELLING: Mapping[ChangeKind, tuple[str, ...]] = {
     ChangeKind.CODE: ("commit",),
     ChangeKind.IMAGE: ("id",),
     ChangeKind.DATABASE: ("revision",),
-    ChangeKind.PROCESS: ("pid", "started"),
+    ChangeKind.PROCESS: ("pid", "ticks"),
 }

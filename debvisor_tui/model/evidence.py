@@ -15,7 +15,7 @@ backup             verified    {"integrity": "ok", "read_back": bool, "restored"
 migration-check    migrations  {"current", "head", "pending": [Migration.to_json(), …]}, oldest first
 pull               code        {"before", "after", "before_version", "after_version", "files"}
 upgrade            revisions   {"before", "after", "applied": [{"revision", "message", "seconds"}]}
-restart            process     {"before": {"pid", "started"} | None, "after": {"pid", "started"}}
+restart            process     {"before": {"pid", "started", "ticks"} | None, "after": the same}
 pull, restart      baseline    {"requests", "error_rate", "p50", "p95", "p99", "seconds"} of the old process
 health             probe       {"name": live|ready, "status": int | None, "ms", "ok", "in_a_row", "text",
                                "parts"?: {"database": "ok", …}}, one a probe

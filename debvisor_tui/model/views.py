@@ -7,21 +7,23 @@ from typing import Any
 from debvisor_tui.model.changes import Change
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.states import RunState, StepState
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One try of one step. `seconds` runs on the monotonic clock and is None while it runs.
+    """One try of one step. `seconds`: how long it worked, on the monotonic clock; None while it runs.
 
+    `began`: when, and what its age is told from while it runs.
     Its log lines are those with ids `first_line`..`last_line` (0, 0 while there are none).
     """
 
     id: int
     number: int
     state: StepState
-    started_at: float
+    began: Moment
     ended_at: float | None
     seconds: float | None
     error: str
@@ -32,6 +34,15 @@ class AttemptView:
     @property
     def lines(self) -> int:
         return self.last_line - self.first_line + 1 if self.first_line else 0
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        return self.began.at
+
+    def age(self, now: Moment) -> float:
+        """Seconds that it took, or that it has been running at `now`."""
+        return self.seconds if self.seconds is not None else elapsed(self.began, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`of_run`: the release that a rollback undoes. `step`: the step it is at, or failed at, else ""."""
+    """`of_run`: the release that a rollback undoes. `step`: the step it is at, or failed at, else "".
+
+    `seconds`: from its beginning to its end on the clock since boot (over a reboot: on the wall clock), None before.
+    """
 
     id: int
     kind: RunKind
@@ -89,9 +103,19 @@ class RunSummary:
     to_version: str
     state: RunState
     operator: str
-    started_at: float
+    began: Moment
     ended_at: float | None
+    seconds: float | None
     step: str = ""
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        return self.began.at
+
+    def age(self, now: Moment) -> float:
+        """Seconds that it took, or that have gone by since its beginning at `now`."""
+        return self.seconds if self.seconds is not None else elapsed(self.began, now)
 
 
 @dataclass(frozen=True, slots=True)

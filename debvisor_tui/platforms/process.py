@@ -1,6 +1,5 @@
 """Processes as /proc tells of them: who a pid is (pid and start time); what a service's log says since a moment."""
 
-import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,18 @@ class Process:
 
     def facts(self) -> dict[str, Any]:
         """As a PROCESS change and the evidence "process" hold it."""
-        return {"pid": self.pid, "started": self.started}
+        return {"pid": self.pid, "started": self.started, "ticks": self.ticks}
 
     def is_recorded(self, facts: Any) -> bool:
-        """Whether recorded `facts` mean this process; the boot time behind `started` may shift by a second."""
-        return (
-            bool(facts) and facts.get("pid") == self.pid and abs(float(facts.get("started", 0)) - self.started) < 2.0
-        )
+        """Whether recorded `facts` mean this process.
+
+        By the ticks: `started` moves with the wall clock, but older journals have nothing else.
+        """
+        if not facts or facts.get("pid") != self.pid:
+            return False
+        if "ticks" in facts:
+            return bool(facts["ticks"] == self.ticks)
+        return abs(float(facts.get("started", 0)) - self.started) < 2.0
 
 
 def read_process(pid: int) -> Process | None:
@@ -97,7 +101,6 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split() or None
 
 
-@functools.cache
 def _boot_time() -> float:
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         if line.startswith("btime "):

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from debvisor_tui.store.clock import boot_id
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
@@ -15,10 +17,6 @@ class ProcessIdentity:
 
     def alive(self) -> bool:
         return identify(self.pid) == self
-
-
-def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def identify(pid: int) -> ProcessIdentity | None:

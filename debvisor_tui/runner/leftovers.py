@@ -12,7 +12,8 @@ from pathlib import Path
 
 from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
-from debvisor_tui.runner.identity import ProcessIdentity, boot_id, identify
+from debvisor_tui.runner.identity import ProcessIdentity, identify
+from debvisor_tui.store.clock import boot_id
 
 #: In the environment of every child: a random word that the journal has known before the child was there.
 MARK = "DEBVISOR_TUI_CHILD"

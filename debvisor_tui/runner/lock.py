@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
+from debvisor_tui.model.times import local_day
 from debvisor_tui.runner.holders import Holder, holder_by_kernel
 from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.peers import account
@@ -191,8 +192,7 @@ def _words(places: Places) -> Holder | None:
 
 
 def _since(holder: Holder) -> str:
-    since, today = time.localtime(holder.since), time.localtime()
-    return time.strftime("%H:%M:%S" if since[:3] == today[:3] else "%Y-%m-%d %H:%M:%S", since)
+    return local_day(holder.since, time.time())
 
 
 def _where(holder: Holder) -> str:

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
 HEAD: Final = "0002"
 REVISIONS: Final = ("0001", "0002")
+#: What a reader lays over an older journal for the time of its connection: the columns that came later. It migrates
+#: nothing, for an older program's runner may be at work on it.
+OLDER: Final = {
+    "0001": (
+        "CREATE TEMP VIEW run AS SELECT *, NULL AS started_uptime, NULL AS boot_id,"
+        " max(ended_at - started_at, 0.0) AS seconds FROM main.run",
+        "CREATE TEMP VIEW attempt AS SELECT *, NULL AS started_uptime, NULL AS boot_id FROM main.attempt",
+        "CREATE TEMP VIEW child AS SELECT *, NULL AS nonce FROM main.child",
+    ),
+}
 #: As alembic makes it.
 VERSION_TABLE: Final = (
     "CREATE TABLE alembic_version (\n\tversion_num VARCHAR(32) NOT NULL, \n"
@@ -25,11 +35,15 @@ VERSION_TABLE: Final = (
 
 
 def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
-    """An engine on the journal at `path`, its schema at HEAD. JournalError says what is wrong and what to do.
+    """An engine on the journal at `path`. JournalError says what is wrong and what to do.
 
-    A reader never writes: it opens the file as it is, and the caller has seen that it is there.
+    A writer brings its schema to HEAD. A reader never writes: it takes the file as it is, and sees an older
+    schema as if it were HEAD.
     """
-    ensure_schema(path, create=not read_only)
+    if read_only:
+        check_readable(path)
+    else:
+        ensure_schema(path)
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import DisconnectionError
     from sqlalchemy.pool import QueuePool
@@ -42,6 +56,9 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
     def _configure(connection: Any, record: Any) -> None:
         record.info["file"] = file_id(path)
         if read_only:
+            connection.execute("PRAGMA temp_store = MEMORY")
+            for view in OLDER.get(_version_in(connection) or "", ()):
+                connection.execute(view)
             connection.execute("PRAGMA query_only = ON")
             record.info["aside"] = is_aside(connection)
             return
@@ -69,16 +86,27 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
     return engine
 
 
-def ensure_schema(path: Path, *, create: bool = True) -> None:
-    """Bring the journal at `path` to HEAD; asked of plain sqlite3 first, so that alembic is loaded only if due."""
-    if not path.exists() and not create:
+def check_readable(path: Path) -> None:
+    """JournalError if there is no journal at `path`, or a newer one than this program knows."""
+    if _known_version(path) is None:
         raise JournalError(f"There is no journal at {path}.", "It is made by the first release.")
+
+
+def ensure_schema(path: Path) -> None:
+    """Bring the journal at `path` to HEAD; asked of plain sqlite3 first, so that alembic is loaded only if due."""
+    version = _known_version(path)
+    if version is None:
+        _create(path)
+    elif version != HEAD:
+        _migrate(path)
+
+
+def _known_version(path: Path) -> str | None:
+    """The journal's revision, one of REVISIONS; None if it is yet to be made."""
     try:
         version = _version(path)
     except sqlite3.DatabaseError as error:
         raise unreadable(path, error) from error
-    if version == HEAD:
-        return
     if version is not None and version not in REVISIONS:
         raise JournalError(
             f"The journal {path} was written by a newer debvisor-tui (schema {version}; this one knows {HEAD}).",
@@ -88,18 +116,19 @@ def ensure_schema(path: Path, *, create: bool = True) -> None:
         raise JournalError(
             f"The file {path} is a database, but no journal.", "It was not changed. Move it away, then try again."
         )
-    if version is None:
-        _create(path)
-    else:
-        _migrate(path)
+    return version
 
 
 def _version(path: Path) -> str | None:
     if not path.exists():
         return None
     with closing(connect(path, read_only=True)) as connection:
-        known = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+        return _version_in(connection)
+
+
+def _version_in(connection: Any) -> str | None:
+    known = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
     return str(row[0]) if row else None
 
 

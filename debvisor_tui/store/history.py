@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
 from debvisor_tui.model.verdict import Sample
@@ -204,8 +205,9 @@ def _summary(row: Any) -> RunSummary:
         to_version=row.to_version,
         state=RunState(row.state),
         operator=row.operator,
-        started_at=row.started_at,
+        began=Moment(row.started_at, row.started_uptime, row.boot_id),
         ended_at=row.ended_at,
+        seconds=row.seconds,
         step=row.step,
     )
 
@@ -219,7 +221,7 @@ def _steps(connection: Connection, run: int) -> tuple[StepView, ...]:
                 id=r.id,
                 number=r.number,
                 state=StepState(r.state),
-                started_at=r.started_at,
+                began=Moment(r.started_at, r.started_uptime, r.boot_id),
                 ended_at=r.ended_at,
                 seconds=r.seconds,
                 error=r.error,

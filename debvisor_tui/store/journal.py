@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import UNDOES
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, ENDED_RUN_STATES, RunState, StepState, advance
@@ -60,7 +61,7 @@ class Journal(JournalFile):
                 state=RunState.PLANNED,
                 operator=new.operator,
                 auto=new.auto,
-                started_at=tx.now,
+                **tx.beginning,
                 step="",
             )
             rows = [
@@ -130,7 +131,11 @@ class Journal(JournalFile):
             values["step"] = gate.step
             tx.event(run, EventKind.GATE, gate.step, gate.to_json())
         if new in ENDED_RUN_STATES:  # a release that had ended before its rollback keeps that moment
+            began = tx.row(
+                select(t.run.c.started_at, t.run.c.started_uptime, t.run.c.boot_id).where(t.run.c.id == run)
+            )
             values["ended_at"] = func.coalesce(t.run.c.ended_at, tx.now)
+            values["seconds"] = func.coalesce(t.run.c.seconds, elapsed(Moment(*began), tx.moment))
         tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
 
     def decide(self, run: int, step: str, who: str, answer: str, reason: str = "") -> None:
@@ -156,7 +161,7 @@ class Journal(JournalFile):
                 step=step,
                 number=number,
                 state=StepState.RUNNING,
-                started_at=tx.now,
+                **tx.beginning,
                 error="",
                 hint="",
             )

@@ -1,6 +1,5 @@
 """The journal's file as its one writer has it: each transaction on the disk on return, in the file that is there."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +10,8 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.views import Event
 from debvisor_tui.store import tables as t
-from debvisor_tui.store.engine import ensure_schema, open_engine
+from debvisor_tui.store.clock import present
+from debvisor_tui.store.engine import check_readable, open_engine
 from debvisor_tui.store.opening import FileId, file_id, wal_of
 from debvisor_tui.store.put_back import put_back
 from debvisor_tui.store.trouble import another, unreadable
@@ -42,7 +42,7 @@ class JournalFile:
         """
         restored = self._put_back_if_gone()
         self._engine.dispose()
-        ensure_schema(self.path, create=False)
+        check_readable(self.path)
         self._find_end()
         if restored and self._newest is not None:
             text = "the journal's file was removed while in use; it was put back whole"
@@ -91,7 +91,14 @@ class Transaction:
         self._journal = journal
         self._looks = look
         self._events: list[Event] = []
-        self.now = time.time()
+        self.moment = present()
+        self.now = self.moment.at
+        #: The columns that say when something begins.
+        self.beginning = {
+            "started_at": self.now,
+            "started_uptime": self.moment.uptime,
+            "boot_id": self.moment.boot_id,
+        }
 
     def __enter__(self) -> Self:
         if self._looks:

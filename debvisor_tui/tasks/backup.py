@@ -14,6 +14,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.times import full_time
 from debvisor_tui.platforms.database import Contents, Database
 from debvisor_tui.tasks.backup_catalog import (
     PARTIAL,
@@ -75,7 +76,7 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
         began, now = time.monotonic(), datetime.now(UTC).timestamp()
         _check_room(database, folder, twice=settings.backup.verify == "restore")
         path = new_path(folder, tag, database.suffix, now)
-        when = datetime.fromtimestamp(now).strftime("%H:%M:%S")
+        when = full_time(now)
         ctx.log(f"copying {database.name} to {path}")
         async with ctx.change(
             ChangeKind.BACKUP, f"{when} ({database.name})", {"tag": tag, "path": str(path)}

@@ -27,13 +27,15 @@ class Unreadable(WorkFailed):
 class Scrape:
     """The counters as they stood. `requests`: by labels; `buckets`: cumulative counts by labels and upper bound.
 
-    `started`: unix seconds of the process's start, where it says. `at`: seconds of the clock that measures intervals.
+    `started`: unix seconds of the process's start, where it says. `at`: seconds of the clock that measures intervals;
+    `wall`: unix seconds of the same moment, where they are known.
     """
 
     at: float
     requests: Mapping[Labels, float] = field(default_factory=dict)
     buckets: Mapping[tuple[Labels, float], float] = field(default_factory=dict)
     started: float | None = None
+    wall: float | None = None
 
 
 def parse(text: str, at: float) -> Scrape:
@@ -127,8 +129,11 @@ def quantile(q: float, bounds: Mapping[float, float]) -> float | None:
 
 def _restarted(old: Scrape, new: Scrape) -> bool:
     """If one counter fell, all began anew, also those that are higher again by now."""
-    if old.started is not None and new.started is not None and abs(old.started - new.started) > 0.5:
-        return True
+    if old.started is not None and new.started is not None and abs(new.started - old.started) > 0.5:
+        # Some services tell it from the boot time, which moves when somebody sets the clock: by as much, then.
+        set_by = (new.wall - old.wall) - (new.at - old.at) if new.wall and old.wall else 0.0
+        if abs(new.started - old.started - set_by) > 0.5:
+            return True
     fell = any(value < old.requests.get(labels, 0.0) for labels, value in new.requests.items())
     return fell or any(value < old.buckets.get(key, 0.0) for key, value in new.buckets.items())
 

@@ -10,6 +10,7 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import CommandFailed, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import short_day
 from debvisor_tui.platforms.failures import describe_failure, shown
 from debvisor_tui.platforms.process import LogMark, Process, process_of, read_process
 from debvisor_tui.tasks.base import Job, StepContext
@@ -109,4 +110,4 @@ def _same(one: Process | None, other: Process | None) -> bool:
 
 
 def _named(process: Process) -> str:
-    return f"pid {process.pid}, started {time.strftime('%H:%M:%S', time.localtime(process.started))}"
+    return f"pid {process.pid}, started {short_day(process.started, time.time())}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from debvisor_tui.platforms.http import Http
@@ -14,7 +15,7 @@ BASELINE_LIMIT = 3.0  # seconds: a restart does not wait longer for the numbers 
 async def scrape(http: Http, url: str) -> Scrape:
     """Read the metrics now, on the loop's clock. Unreadable says why they cannot be."""
     answer = await http.request("GET", url, headers={"accept": "text/plain"})
-    return read_answer(answer, asyncio.get_running_loop().time())
+    return replace(read_answer(answer, asyncio.get_running_loop().time()), wall=time.time())
 
 
 async def baseline(url: str) -> tuple[str, dict[str, Any]]:
@@ -25,7 +26,7 @@ async def baseline(url: str) -> tuple[str, dict[str, Any]]:
     async with Http(BASELINE_LIMIT) as http:
         now = await scrape(http, url)
     total = between(Scrape(now.at), now, at=time.time(), elapsed=0.0)
-    seconds = round(time.time() - now.started, 1) if now.started else None
+    seconds = round(max(time.time() - now.started, 0.0), 1) if now.started else None
     value: dict[str, Any] = {"requests": total.requests, "error_rate": total.error_rate, "seconds": seconds}
     value |= {name: _rounded(getattr(total, name)) for name in ("p50", "p95", "p99")}
     errors = "" if total.error_rate is None else f", {total.error_rate:.2%} errors"

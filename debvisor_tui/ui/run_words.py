@@ -4,8 +4,8 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import local_day
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.clock import local_day
 from debvisor_tui.ui.units import name_of as name_of
 
 

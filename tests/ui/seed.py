@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Gate, GateKind
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RELEASE_STEPS, ROLLBACK_STEPS, RunKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.runner.places import Places
-from debvisor_tui.store import journal as journal_module
+from debvisor_tui.store import journal_file as journal_module
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.ui.clock import StandingClock
 from debvisor_tui.ui.session import Session
@@ -117,7 +117,7 @@ class Story:
 
     @contextmanager
     def _frozen(self) -> Iterator[Journal]:
-        with patch.object(journal_module, "time", SimpleNamespace(time=lambda: self.at)):
+        with patch.object(journal_module, "present", lambda: Moment(self.at)):
             yield self.journal
 
     def close(self) -> None:

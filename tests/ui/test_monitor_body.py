@@ -30,7 +30,7 @@ def samples(count: int, *, bad_from: int = 10_000, no_data: int = 0) -> tuple[Sa
     return tuple(one(i) for i in range(1, count + 1))
 
 
-GOOD = Watch(samples(20), LIMITS, {"error_rate": 0.001, "p95": 40.0}, None, 990.0, 20.0, 30.0)
+GOOD = Watch(samples(20), LIMITS, {"error_rate": 0.001, "p95": 40.0}, None, 10.0, 20.0, 30.0)
 BAD = replace(GOOD, samples=samples(25, bad_from=18), elapsed=25.0)
 
 

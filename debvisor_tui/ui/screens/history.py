@@ -17,6 +17,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.views import RunSummary, SearchHit
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
@@ -155,11 +156,11 @@ class HistoryScreen(DebvisorScreen[None]):
             rows.highlighted = at
         self._tell()
 
-    def _row(self, run: RunSummary, now: float) -> Option:
+    def _row(self, run: RunSummary, now: Moment) -> Option:
         return Option(Fluid(partial(run_row, run, now)), id=str(run.id))
 
     def watch_hits(self, hits: tuple[SearchHit, ...] | None) -> None:
-        words, now = self.log_words.value, self.session.clock.now()
+        words, now = self.log_words.value, self.session.clock.now().at
         self.hit_list.clear_options()
         self.hit_list.add_options(Option(Fluid(partial(hit_row, hit, words, now))) for hit in hits or ())
         self.hit_list.highlighted = 0 if hits else None

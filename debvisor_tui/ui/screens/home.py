@@ -119,7 +119,7 @@ class HomeScreen(DebvisorScreen[None]):
             self.failed = str(error)
         else:
             self.failed = ""
-            self._probed_at = self.session.clock.now()
+            self._probed_at = self.session.clock.now().at
             self.found = found
         self.asking = False
         self._show_now()
@@ -136,7 +136,7 @@ class HomeScreen(DebvisorScreen[None]):
     def watch_past(self, past: "Past | None") -> None:
         if past is None or not self.is_mounted:
             return
-        view, now = past.active, self.session.clock.now()
+        view, now = past.active, self.session.clock.now().at
         self.active_block.show(active_text(view, now))
         self.query_one("#runs-title", Block).show(
             line(("LAST RUNS", "$muted"), "" if past.runs else "   none yet: n begins the first release")

@@ -12,6 +12,7 @@ from textual.getters import query_one
 
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import LogGrew
@@ -123,14 +124,14 @@ class RunScreen(RunActs):
         back = "ROLLBACK " if view.run.of_run is not None else ""
         self.header.about = f"{back}{view.run.from_version} → {view.run.to_version}"
         self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
-        self.header.seconds = (view.run.ended_at or now) - view.run.started_at
+        self.header.seconds = view.run.age(now)
         self.steps.show(view, step.id, now, stranded=self.stranded)
         self._show_step(view, step, now)
         self._show_gate(view, step, now)
         self._show_log(step)
         self.refresh_keys()
 
-    def _show_step(self, view: RunView, step: StepView, now: float) -> None:
+    def _show_step(self, view: RunView, step: StepView, now: Moment) -> None:
         elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
         self.step_title.show(step, mark_of(view, step, stranded=self.stranded), elsewhere, now)
         self.why.show(line((step.why, "$muted")))
@@ -143,7 +144,7 @@ class RunScreen(RunActs):
         self.progress.show(running if step.id != "monitor" else None, told, now)  # the watch counts down itself
         self._show_watch(view, step, now)
         about = self._evidence_of(view, step)
-        body = body_of(about.id)(view, about, Look(self._width - 1, now, sql=self.sql))
+        body = body_of(about.id)(view, about, Look(self._width - 1, now.at, sql=self.sql))
         title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
         roomy = self.has_class("-zoom-body") or self.has_class("-tall")
         more = not roomy and body.plain.count("\n") >= EVIDENCE_SHORT - 1
@@ -163,7 +164,7 @@ class RunScreen(RunActs):
             return step
         return view.steps[at - 1]
 
-    def _show_watch(self, view: RunView, step: StepView, now: float) -> None:
+    def _show_watch(self, view: RunView, step: StepView, now: Moment) -> None:
         """The monitor's plots stand where other steps have their evidence."""
         wanted = step.id == "monitor" and step.attempt is not None
         self.set_class(wanted, "-watch")
@@ -192,7 +193,7 @@ class RunScreen(RunActs):
         except DebvisorError as error:
             self.say_error(error)
 
-    def _show_gate(self, view: RunView, step: StepView, now: float) -> None:
+    def _show_gate(self, view: RunView, step: StepView, now: Moment) -> None:
         panel, gate = self.gate_panel, self.gate
         title, text, danger = "", EMPTY, False
         if self.trouble is not None:
@@ -207,7 +208,7 @@ class RunScreen(RunActs):
                 )
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:
-            title, text = "interrupted", gone_text(view, now, can_resume=not self.observe)
+            title, text = "interrupted", gone_text(view, now.at, can_resume=not self.observe)
         elif not self.listening:
             title, text = "the run has ended", closing_text(view, now)
         panel.border_title = f" {title} "
@@ -228,7 +229,7 @@ class RunScreen(RunActs):
         if self.view is None or not self.active or self.stranded or not self.is_current:
             return  # beneath a dialog a tick would paint the whole screen anew
         now = self.session.clock.now()
-        self.header.seconds = now - self.view.run.started_at
+        self.header.seconds = self.view.run.age(now)
         self.steps.tick(now)
         self.step_title.tick(now)
         self.progress.tick(now)

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.states import StepState
-from debvisor_tui.ui.clock import local_time
+from debvisor_tui.model.times import local_time
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.run_words import can_roll_back, changes_so_far
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog
@@ -174,7 +174,7 @@ class RunActs(RunStateScreen):
             await self._answer(gate, ENTER[gate.kind])
 
     async def _attest(self, gate: Gate) -> None:
-        now = local_time(self.session.clock.now())
+        now = local_time(self.session.clock.now().at)
         statement = await self.app.push_screen_wait(
             ReasonDialog(
                 gate.question,

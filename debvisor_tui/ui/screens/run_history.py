@@ -16,9 +16,9 @@ from textual.widgets import ContentSwitcher, Static
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.states import RunState
+from debvisor_tui.model.times import local_day
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import AttemptView, Event, RunView, StepView
-from debvisor_tui.ui.clock import local_day
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.log_screen import LogScreen
 from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS
@@ -147,9 +147,9 @@ class RunHistoryScreen(LogScreen[None]):
             return
         run = record.view.run
         mark = RUN_MARKS[run.state]
-        now = self.session.clock.now()
+        now = self.session.clock.now().at
         self.header.about = f"{run.kind} {run.from_version or '?'} → {run.to_version}"
-        took = f", took {format_duration(run.ended_at - run.started_at)}" if run.ended_at is not None else ""
+        took = f", took {format_duration(run.seconds)}" if run.seconds is not None else ""
         undoes = f" · undoes run {run.of_run}" if run.of_run is not None else ""
         self.head.update(
             line(

@@ -4,6 +4,7 @@ from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
@@ -112,11 +113,11 @@ def gone_text(view: RunView, now: float, *, can_resume: bool) -> Content:
     return lines(rows)
 
 
-def closing_text(view: RunView, now: float) -> Content:
+def closing_text(view: RunView, now: Moment) -> Content:
     """How the run ended, what runs now, and what can be done next."""
     run = view.run
     mark = RUN_MARKS[run.state]
-    took = format_duration((run.ended_at or now) - run.started_at)
+    took = format_duration(run.age(now))
     head = line((f"{mark} ", mark.style), (_verdict(view), "bold"))
     rows = [head, line((f"{tally(view)} · {took}", "$muted"))]
     if run.state in {RunState.FAILED, RunState.ABORTED, RunState.ROLLBACK_FAILED}:

@@ -14,8 +14,8 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
+from debvisor_tui.model.times import local_time
 from debvisor_tui.model.views import LogLine
-from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import cell, line
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from debvisor_tui.model.states import RunState
-from debvisor_tui.ui.clock import local_day, local_time
+from debvisor_tui.model.times import local_day, local_time
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.units import name_of

@@ -1,10 +1,9 @@
 """A release's plan and the versions on offer, drawn for a width."""
 
-import time
-
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
+from debvisor_tui.model.times import date_of
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, Version
 from debvisor_tui.ui.paint import between, cell, line
 from debvisor_tui.ui.widgets.fluid import hang, page
@@ -20,7 +19,7 @@ def version_line(version: Version, widest: int, width: int) -> Content:
         standing = line("newer")
     else:
         standing = line(("older: R rolls back", "$muted"))
-    day = time.strftime("%Y-%m-%d", time.localtime(version.at)) if version.at else ""
+    day = date_of(version.at) if version.at else ""
     name = min(widest, 24) + 2
     head = line(
         cell(version.name, name, "bold" if version.newer else ""), cell(day, 11, "$muted"), cell(standing, 20)

@@ -1,20 +1,19 @@
 """A run, or a line of a log that was found, as one row of a list."""
 
-import time
-
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.states import ENDED_RUN_STATES
+from debvisor_tui.model.times import local_day, numbered_day
 from debvisor_tui.model.views import RunSummary, SearchHit
-from debvisor_tui.ui.clock import local_day
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import cell, line
 
 WIDE = 110  # cells from which on there is room for whole words
 
 
-def run_row(run: RunSummary, now: float, width: int) -> Content:
+def run_row(run: RunSummary, now: Moment, width: int) -> Content:
     """`run` in one line: number, start, kind, versions, state, duration, operator."""
     wide = width >= WIDE
     mark = RUN_MARKS[run.state]
@@ -23,7 +22,7 @@ def run_row(run: RunSummary, now: float, width: int) -> Content:
     return line(
         cell(str(run.id), 5, "$muted", right=True),
         " ",
-        cell(_when(run.started_at, now, wide=wide), 18 if wide else 12, "$muted"),
+        cell(_when(run.started_at, now.at, wide=wide), 18 if wide else 12, "$muted"),
         cell(str(run.kind), 9),
         cell(f"{run.from_version or '?'} → {run.to_version}", 22 if wide else 18, "bold"),
         cell(state, 28 if wide else 18, mark.style),
@@ -32,17 +31,16 @@ def run_row(run: RunSummary, now: float, width: int) -> Content:
     ).truncate(width, ellipsis=True)
 
 
-def _took(run: RunSummary, now: float | None, *, wide: bool) -> str:
-    until = run.ended_at if run.ended_at is not None else now
-    if until is None:
+def _took(run: RunSummary, now: Moment | None, *, wide: bool) -> str:
+    seconds = run.seconds if now is None else run.age(now)
+    if seconds is None:
         return "–"
-    return (format_duration if wide else format_clock)(until - run.started_at)
+    return (format_duration if wide else format_clock)(seconds)
 
 
 def _when(at: float, now: float, *, wide: bool) -> str:
     """The time alone if it was today, else the day too; without the year where room is short."""
-    told = local_day(at, now)
-    return told if wide or len(told) <= 8 else time.strftime("%m-%d %H:%M", time.localtime(at))
+    return local_day(at, now) if wide else numbered_day(at, now)
 
 
 def run_text(run: RunSummary) -> str:

@@ -1,6 +1,5 @@
 """What happened in a run, drawn for a width: its timeline, changes, decisions and evidence."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,14 +10,16 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import day_heading, full_time, local_time
 from debvisor_tui.model.views import Event, RunView
-from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.run_words import name_of
 from debvisor_tui.ui.units import format_bytes
 from debvisor_tui.ui.widgets.fluid import hang, page
 
+#: Facts for programs: the start of a process in clock ticks.
+_UNTOLD = frozenset({"ticks"})
 INDENT = 10  # cells of the time column
 MOST_EVENTS = 2000  # the newest; a page is laid out whole
 
@@ -36,18 +37,32 @@ def timeline(view: RunView, events: Sequence[Event], width: int) -> Content:
     """Every event in words, oldest first, the days set apart."""
     titles = {step.id: step.title for step in view.steps}
     rows: list[Content | list[Content]] = []
-    day = ""
+    days = _Days()
     if len(events) > MOST_EVENTS:
         rows.append(line((f"The newest {MOST_EVENTS} of {len(events)} events.", "$muted")))
     for event in events[-MOST_EVENTS:]:
         told = event_words(event, titles)
         if told is None:
             continue
-        if (today := time.strftime("%A, %Y-%m-%d", time.localtime(event.at))) != day:
-            rows += [Content(), line((today, "bold $muted"))] if day else [line((today, "bold $muted"))]
-            day = today
+        rows += days.turn(event.at)
         rows.append(hang(told, width, INDENT, (local_time(event.at), "$muted")))
     return page(rows) if rows else Content("Nothing has happened yet.")
+
+
+class _Days:
+    """The days of rows that come in order, set apart by headings; that of `since` (unix seconds) needs none."""
+
+    def __init__(self, since: float | None = None) -> None:
+        self._day = "" if since is None else day_heading(since)
+        self._first = since is None
+
+    def turn(self, at: float) -> list[Content]:
+        """What stands above a row of `at`: nothing on the day of the row before."""
+        if (day := day_heading(at)) == self._day:
+            return []
+        apart = [] if self._first else [Content()]
+        self._day, self._first = day, False
+        return [*apart, line((day, "bold $muted"))]
 
 
 def event_words(event: Event, titles: Mapping[str, str]) -> Content | None:
@@ -132,7 +147,9 @@ def changes(view: RunView, width: int) -> Content:
     if not view.changes:
         return Content("This run has changed nothing.")
     rows: list[Content | list[Content]] = []
+    days = _Days(view.run.started_at)
     for change in view.changes:
+        rows += days.turn(change.at)
         mark = CHANGE_MARKS[change.state]
         head = line((str(change.kind), "bold"), f"  {change.subject}  ", (str(mark), mark.style))
         rows.append(hang(head, width, INDENT, (local_time(change.at), "$muted")))
@@ -145,6 +162,8 @@ def _facts(change: Change) -> list[tuple[str, Content]]:
     """(name, "before → after") of every fact of a change; a list of migrations by their names."""
     facts = []
     for name in dict.fromkeys([*change.before, *change.after]):
+        if name in _UNTOLD:
+            continue
         before, after = _value(change.before.get(name), name), _value(change.after.get(name), name)
         if name not in change.after:
             told = line(before)
@@ -161,7 +180,7 @@ def _value(value: Any, name: str = "") -> str:
     if value is None:
         return "none"
     if name in {"started", "at"} and isinstance(value, int | float):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+        return full_time(value)
     if name == "bytes" and isinstance(value, int | float):
         return format_bytes(value)
     if isinstance(value, float):
@@ -178,8 +197,10 @@ def decisions(view: RunView, width: int) -> Content:
     if not view.decisions:
         return Content("Nobody has decided anything in this run.")
     titles = {step.id: step.title for step in view.steps}
-    rows = []
+    rows: list[Content | list[Content]] = []
+    days = _Days(view.run.started_at)
     for decision in view.decisions:
+        rows += days.turn(decision.at)
         step = titles.get(decision.step, decision.step)
         told = line(
             (decision.answer, "bold"),
@@ -194,6 +215,7 @@ def decisions(view: RunView, width: int) -> Content:
 def evidence(view: RunView, width: int) -> Content:
     """Every fact that the steps established, with its plain values."""
     rows: list[Content | list[Content]] = []
+    days = _Days(view.run.started_at)
     for step in view.steps:
         facts = [fact for fact in view.evidence if fact.step == step.id]
         if not facts:
@@ -202,6 +224,7 @@ def evidence(view: RunView, width: int) -> Content:
         rows += [Content()] if rows else []
         rows.append(line((step.title, "bold"), "  ", (str(mark), mark.style)))
         for fact in facts:
+            rows += days.turn(fact.at)
             head = line((f"{fact.name}: ", "$muted"), fact.text)
             rows.append(hang(head, width, INDENT, (local_time(fact.at), "$muted")))
             plain = [f"{k} {_value(v, k)}" for k, v in fact.value.items() if isinstance(v, str | int | float) and v]

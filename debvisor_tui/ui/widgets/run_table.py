@@ -10,7 +10,7 @@ from textual.message import Message
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
-from debvisor_tui.ui.clock import short_day
+from debvisor_tui.model.times import short_day
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.marks import RUN_MARKS
 from debvisor_tui.ui.paint import LineWidget, cell, line
@@ -23,7 +23,7 @@ _RUN, _STATE, _STARTED, _TOOK, _BY = 4, 18, 14, 13, 8  # cells
 
 
 def took(run: "RunSummary") -> str:
-    return format_duration(run.ended_at - run.started_at) if run.ended_at is not None else ""
+    return format_duration(run.seconds) if run.seconds is not None else ""
 
 
 def what_of(run: "RunSummary") -> str:

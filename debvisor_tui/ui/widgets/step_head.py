@@ -5,6 +5,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
+from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import StepView
 from debvisor_tui.ui.feed import Progressed
@@ -44,7 +45,7 @@ class StepTitle(Horizontal):
         yield self._words
         yield self._clock
 
-    def show(self, step: StepView, mark: Mark, elsewhere: str, now: float) -> None:
+    def show(self, step: StepView, mark: Mark, elsewhere: str, now: Moment) -> None:
         """`elsewhere`: the title of the step the run is at, if that is another one."""
         self._step = step
         left = line((step.title, "bold"), "  ", (str(mark), mark.style))
@@ -56,19 +57,17 @@ class StepTitle(Horizontal):
             self._words.refresh()
         self.tick(now)
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: Moment) -> None:
         self._clock.show(_clock(self._step, now) if self._step is not None else "")
 
 
-def _clock(step: StepView, now: float) -> str:
+def _clock(step: StepView, now: Moment) -> str:
     """How long the last attempt took, or takes; "" where nobody knows, for its runner died."""
     attempt = step.attempt
     if attempt is None:
         return ""
-    if attempt.seconds is not None:
-        return format_clock(attempt.seconds)
-    end = now if step.state is StepState.RUNNING else attempt.ended_at
-    return "" if end is None else format_clock(end - attempt.started_at)
+    known = attempt.seconds is not None or step.state is StepState.RUNNING
+    return format_clock(attempt.age(now)) if known else ""
 
 
 class ProgressLine(LineWidget):
@@ -80,10 +79,10 @@ class ProgressLine(LineWidget):
         super().__init__()
         self._step: StepView | None = None
         self._told: Progressed | None = None
-        self._first: tuple[float, float] | None = None  # (unix seconds, done) of the first report
-        self._now = 0.0
+        self._first: tuple[Moment, float] | None = None  # when, and how much was done, at the first report
+        self._now = Moment(0.0)
 
-    def show(self, step: StepView | None, told: Progressed | None, now: float) -> None:
+    def show(self, step: StepView | None, told: Progressed | None, now: Moment) -> None:
         """`step`: the running step, or None if nothing runs here; `told`: its last report."""
         if step is None or told is None or (self._step is not None and step.attempt != self._step.attempt):
             self._first = None
@@ -93,7 +92,7 @@ class ProgressLine(LineWidget):
         self.set_class(step is not None and bool(self.line_at(0).plain), "-on")
         self.refresh()
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: Moment) -> None:
         before = self.line_at(0) if self._step else None
         self._now = now
         if before is not None and not self.line_at(0).is_same(before):
@@ -103,7 +102,6 @@ class ProgressLine(LineWidget):
         step, told = self._step, self._told
         if step is None or step.attempt is None:
             return Content("")
-        elapsed = max(self._now - step.attempt.started_at, 0.0)
         if told is not None and told.total:
             ratio = min(max(told.done / told.total, 0.0), 1.0)
             amounts = f"{ratio:4.0%}  {_amount(told.done, told.total, told.unit)}"
@@ -112,8 +110,9 @@ class ProgressLine(LineWidget):
             note = f" · {told.note}" if told.note else ""
             return line((f"{_amount(told.done, None, told.unit)} so far{note}", "$muted"))
         if step.usual:
-            ratio = min(elapsed / step.usual, FULL_GUESS)
-            left = step.usual - elapsed
+            ran = step.attempt.age(self._now)
+            ratio = min(ran / step.usual, FULL_GUESS)
+            left = step.usual - ran
             words = f"about {format_duration(left)} left" if left >= 1 else "longer than usual"
             return line(_bar(ratio), (f" usually {format_duration(step.usual)} · {words}", "$muted"))
         return Content("")
@@ -122,7 +121,7 @@ class ProgressLine(LineWidget):
         note = f"  {told.note}" if told.note else ""
         if self._first is None or told.total is None or ratio >= 1:
             return note
-        seconds, done = self._now - self._first[0], told.done - self._first[1]
+        seconds, done = elapsed(self._first[0], self._now), told.done - self._first[1]
         if seconds < 1 or done <= 0:
             return note
         rate = done / seconds

@@ -4,6 +4,7 @@ from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
 from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.marks import STEP_MARKS, WAITING, Mark
@@ -42,12 +43,12 @@ class StepList(LineWidget):
         self._view: RunView | None = None
         self._rows: list[StepView | str] = []
         self._shown = ""
-        self._now = 0.0
+        self._now = Moment(0.0)
         self._stranded = False
         self._drawn: object = None
-        self._painted = 0.0
+        self._painted = Moment(0.0)
 
-    def show(self, view: RunView, shown: str, now: float, *, stranded: bool = False) -> None:
+    def show(self, view: RunView, shown: str, now: Moment, *, stranded: bool = False) -> None:
         """`shown`: the step whose body stands at the right; `stranded`: see :func:`mark_of`."""
         rows: list[StepView | str] = []
         phase = ""
@@ -64,10 +65,10 @@ class StepList(LineWidget):
             self._painted = now
             self.refresh()
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: Moment) -> None:
         """Time has gone on: the running step's line is drawn anew, now and then (the title has the exact clock)."""
         self._now = now
-        if now - self._painted < SELDOM:
+        if elapsed(self._painted, now) < SELDOM:
             return
         self._painted = now
         for y, row in enumerate(self._rows):
@@ -99,6 +100,6 @@ class StepList(LineWidget):
             return short_time(attempt.seconds)
         if step.state is not StepState.RUNNING or self._stranded:
             return ""
-        ran = self._now - attempt.started_at
+        ran = attempt.age(self._now)
         # Painted seldom: a number that is old would be wrong; the title has the exact clock.
         return short_time(ran - ran % SELDOM) if ran >= SELDOM else ""

@@ -19,24 +19,24 @@ class Watch:
     """All that the monitor shows.
 
     `samples`: oldest first. `before`: the value of the `baseline` evidence (the old process), or empty.
-    `verdict`: the final one, or None while the watch goes on. `restarted_at`: unix seconds, or None.
-    `elapsed`, `duration`: seconds of the watch.
+    `verdict`: the final one, or None while the watch goes on. `restarted`: when the process did, seconds before
+    the watch began, or None. `elapsed`, `duration`: seconds of the watch.
     """
 
     samples: Sequence[Sample] = ()
     limits: Thresholds = field(default_factory=lambda: Thresholds(0.01, 500.0))
     before: Mapping[str, Any] = field(default_factory=dict)
     verdict: Verdict | None = None
-    restarted_at: float | None = None
+    restarted: float | None = None
     elapsed: float = 0.0
     duration: float = 900.0
 
     @property
     def restart(self) -> float | None:
         """The restart on the samples' own clock, seconds (mostly negative); None if it is not known or far off."""
-        if self.restarted_at is None or not self.samples:
+        if self.restarted is None or not self.samples:
             return None
-        at = self.restarted_at - (self.samples[0].at - self.samples[0].elapsed)
+        at = -self.restarted
         shown = self.samples[-1].elapsed if self.verdict else self.duration
         return at if -FAR * shown <= at <= shown else None
 
@@ -181,9 +181,7 @@ def _chart(watch: Watch, series: tuple[Series, ...], levels: list[Level], show: 
 
 def restart_line(watch: Watch) -> Content | None:
     """The restart in words, where it is too long ago to be drawn."""
-    if watch.restarted_at is None or not watch.samples or watch.restart is not None:
-        return None
-    ago = watch.samples[0].at - watch.samples[0].elapsed - watch.restarted_at
-    if ago < 0:
+    ago = watch.restarted
+    if ago is None or ago < 0 or not watch.samples or watch.restart is not None:
         return None
     return Content.assemble((f"restarted {format_duration(ago)} before the watch began", "$muted"))

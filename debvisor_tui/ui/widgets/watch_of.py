@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debvisor_tui.config.settings import Monitor
+from debvisor_tui.model.gates import Answer
+from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict
-from debvisor_tui.model.views import RunView
+from debvisor_tui.model.views import AttemptView, RunView
 from debvisor_tui.ui.widgets.watch import Watch
 
 STEP = "monitor"
+_BEGINS = {Answer.RUN, Answer.RETRY}  # answers with which another watch begins
 
 
 def thresholds(monitor: Monitor) -> Thresholds:
@@ -21,8 +24,8 @@ def thresholds(monitor: Monitor) -> Thresholds:
     )
 
 
-def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: float) -> Watch | None:
-    """What is to be shown of run `view` at `now` (unix seconds); None if the run has not come to its monitor.
+def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: Moment) -> Watch | None:
+    """What is to be shown of run `view` at `now`; None if the run has not come to its monitor.
 
     `samples` are those of the monitor step's last attempt.
     """
@@ -31,15 +34,16 @@ def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: fl
         return None
     attempt = step.attempt
     running = step.state is StepState.RUNNING
-    elapsed = now - attempt.started_at if running else attempt.seconds or (samples[-1].elapsed if samples else 0.0)
+    known = running or attempt.seconds is not None
+    ran = attempt.age(now) if known else samples[-1].elapsed if samples else 0.0
     return Watch(
         samples=tuple(samples),
         limits=thresholds(monitor),
         before=_last(view, "pull", "baseline") or _last(view, "restart", "baseline"),
         verdict=_verdict(_last(view, STEP, "verdict")),
-        restarted_at=_restarted_at(view),
-        elapsed=max(elapsed, 0.0),
-        duration=monitor.duration + _extended(view, attempt.started_at),
+        restarted=_restarted(view, attempt),
+        elapsed=ran,
+        duration=monitor.duration + _extended(view),
     )
 
 
@@ -57,23 +61,30 @@ def _verdict(value: Mapping[str, Any]) -> Verdict | None:
     return Verdict.from_json({"reason": "", **known})
 
 
-def _restarted_at(view: RunView) -> float | None:
-    """When the new process started, unix seconds."""
+def _restarted(view: RunView, watch: AttemptView) -> float | None:
+    """When the new process started, seconds before the watch began."""
+    attempt = next((s.attempt for s in view.steps if s.id == "restart"), None)
+    if attempt is None or attempt.seconds is None:
+        return None
     after = _last(view, "restart", "process").get("after")
     started = after.get("started") if isinstance(after, Mapping) else None
+    into = attempt.seconds  # by the wall clock, which may have been set: the ends of the step bound the error
     if isinstance(started, int | float):
-        return float(started)
-    attempt = next((s.attempt for s in view.steps if s.id == "restart"), None)
-    return attempt.ended_at if attempt else None
+        into = min(max(started - attempt.started_at, 0.0), into)
+    return elapsed(attempt.began, watch.began) - into
 
 
-def _extended(view: RunView, since: float) -> float:
-    """Seconds that the operator has added to the watch that began at `since`."""
+def _extended(view: RunView) -> float:
+    """Seconds that the operator has added to the last watch."""
     seconds = 0.0
-    for decision in view.decisions:
-        if decision.answer == "extend" and decision.at >= since:
-            try:
-                seconds += float(decision.reason)
-            except ValueError:
-                continue
+    for decision in view.decisions:  # in the order in which they were made
+        if decision.step != STEP:
+            continue
+        if decision.answer != "extend":
+            seconds = 0.0 if decision.answer in _BEGINS else seconds
+            continue
+        try:
+            seconds += float(decision.reason)
+        except ValueError:
+            continue
     return seconds

@@ -8,8 +8,8 @@ from textual.content import Content
 
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import short_day
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.clock import local_time
 from debvisor_tui.ui.paint import Piece, cell, line, lines
 from debvisor_tui.ui.widgets.fluid import hang
 
@@ -86,7 +86,9 @@ def others(view: RunView, step: StepView, *drawn: str) -> list[Content]:
         if fact.name == "attested":
             said = mapping(fact.value)
             at = number(said.get("at")) or fact.at
-            rows.append(row("attested", (f"✓ {text_of(said.get('by'))}", "$ok"), f" at {local_time(at)}"))
+            rows.append(
+                row("attested", (f"✓ {text_of(said.get('by'))}", "$ok"), f" at {short_day(at, view.run.started_at)}")
+            )
             rows.append(row("", text_of(said.get("statement"), "")))
         else:
             rows.append(row(fact.name, one_line(fact.text)))
