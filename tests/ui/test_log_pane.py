@@ -66,6 +66,18 @@ def test_it_follows_and_shows_foreign_text_as_it_is(tmp_path: Path) -> None:
     play(main())
 
 
+def test_made_smaller_it_still_shows_the_newest_line_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with scene(tmp_path, 300) as s:
+            await s.see("line number 299")
+            rows = s.pane.size.height
+            s.app.screen.query_one("#why").styles.height = 5  # no line comes that would draw it anew
+            await until(lambda: s.pane.size.height < rows, s.pilot)
+            await s.see("line number 299")
+
+    play(main())
+
+
 def test_scrolled_up_it_stands_still_while_the_log_grows(tmp_path: Path) -> None:
     async def main() -> None:
         async with scene(tmp_path, 300) as s:

@@ -252,6 +252,7 @@ class LogPane(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         if self.following:
             self._top = max(self.last - self._rows() + 1, self.first)
+        self.refresh()  # it may have been painted in its new size, with the old top, before this was told
         self._ask()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
