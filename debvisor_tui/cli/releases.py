@@ -126,9 +126,10 @@ def attach(
 ) -> None:
     """Attach to the run that goes on, or take up one whose runner is gone."""
     from debvisor_tui.cli.tui import open_tui
+    from debvisor_tui.runner.going_on import runs_going_on
     from debvisor_tui.runner.lock import find_holder
 
-    choice: Choice = context.obj
+    choice: Choice = context.obj.that_goes_on(runs_going_on())
     settings = choice.settings()
     places = choice.places(settings)
     history = choice.history()

@@ -1,5 +1,8 @@
 """Which target a command is about: its settings, its places, and a reader of its journal."""
 
+import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +12,7 @@ from debvisor_tui.model.errors import UsageError
 if TYPE_CHECKING:
     from debvisor_tui.config.glance import Face
     from debvisor_tui.config.settings import Settings
+    from debvisor_tui.runner.going_on import GoingOn
     from debvisor_tui.runner.places import Places
     from debvisor_tui.store.history import History
 
@@ -44,6 +48,30 @@ class Choice:
         path = find_config(self.config, self.target)
         face = glance(path)
         return self.settings() if face is None else Named(face.name, path)
+
+    def that_goes_on(self, runs: "Sequence[GoingOn]") -> "Choice":
+        """Where the options leave open which config or state folder is meant: that of the one of `runs` that fits.
+
+        UsageError if there is no config and not just one run.
+        """
+        from debvisor_tui.config.places import VARIABLE, find_config
+        from debvisor_tui.runner.places import STATE_DIR_VARIABLE
+
+        if self.state_dir is not None or os.environ.get(STATE_DIR_VARIABLE):
+            return self
+        try:
+            config = find_config(self.config, self.target).resolve()
+        except UsageError:
+            if self.config is not None or self.target is not None or os.environ.get(VARIABLE) or not runs:
+                raise
+            config = None
+        fitting = [run for run in runs if config in {None, run.config}]
+        if len(fitting) == 1:
+            return Choice(fitting[0].config, None, fitting[0].state_dir)
+        if config is None:
+            lines = (shlex.join(("debvisor-tui", *run.options, "attach")) for run in fitting)
+            raise UsageError(f"{len(fitting)} runs go on. Which?", "\n".join(lines))
+        return self
 
     def places(self, settings: "Settings | Face | Named") -> "Places":
         from debvisor_tui.runner.places import Places, find_state_dir

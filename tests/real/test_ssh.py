@@ -51,14 +51,16 @@ def let_go(host: Host, tmp_path: Path) -> Callable[[], None]:
     return file.touch
 
 
-def run(login: Login, host: Host, *arguments: str, **environment: str) -> None:
+def places(host: Host) -> tuple[str, ...]:
+    return ("--config", str(host.sandbox.config_path), "--state-dir", str(host.sandbox.state_dir))
+
+
+def run(login: Login, *arguments: str, cwd: Path = Path("/"), **environment: str) -> None:
     """Type `debvisor-tui ARGUMENTS` in the login's shell."""
     environment["PYTHONPATH"] = str(Path(debvisor_tui.__file__).parents[1])
-    sandbox = host.sandbox
-    places = ("--config", str(sandbox.config_path), "--state-dir", str(sandbox.state_dir))
-    program = (sys.executable, "-m", "debvisor_tui", *places, *arguments)
+    program = (sys.executable, "-m", "debvisor_tui", *arguments)
     pairs = (f"{name}={value}" for name, value in environment.items())
-    login.type(f"clear; cd /; {shlex.join(['env', *pairs, *program])}\r")
+    login.type(f"clear; cd {shlex.quote(str(cwd))}; {shlex.join(['env', *pairs, *program])}\r")
 
 
 def pass_gates(login: Login, *titles: str) -> None:
@@ -115,7 +117,7 @@ def test_killed_sshd_the_release_goes_on_and_is_finished_at_the_next_login(
     server: Server, host: Host, let_go: Callable[[], None]
 ) -> None:
     first = server.log_in()
-    run(first, host)
+    run(first, *places(host))
     first.read_until("n new release", "RUNS NOW")
     first.type("n")
     first.read_until("Which version?", VERSION)
@@ -133,7 +135,7 @@ def test_killed_sshd_the_release_goes_on_and_is_finished_at_the_next_login(
     first.read_to_end()
 
     second = server.log_in()
-    run(second, host, "attach")
+    run(second, "attach", cwd=host.sandbox.dir)  # the state folder is not at hand: it is found
     find_it_where_it_was(second)
     let_go()
     second.read_until("Restart is next.")
@@ -155,12 +157,12 @@ def test_killed_ssh_another_person_comes_and_rolls_back_in_the_middle(
 ) -> None:
     before = look(host.sandbox)
     anna = server.log_in()
-    run(anna, host, "release", VERSION, SUDO_USER="anna")
+    run(anna, *places(host), "release", VERSION, SUDO_USER="anna")
     seen = up_to_the_middle_of_the_upgrade(anna)
     lose_the_line(server, host, lambda: os.kill(anna.pid, signal.SIGKILL))
 
     ben = server.log_in()
-    run(ben, host, "attach", SUDO_USER="ben")
+    run(ben, *places(host), "attach", SUDO_USER="ben")
     find_it_where_it_was(ben)
     assert parts_logged(host) == [part(n) for n in range(1, HELD_AT + 1)]
     assert seen <= HELD_AT

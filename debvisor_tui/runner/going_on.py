@@ -1,0 +1,38 @@
+"""The runs of this user that go on, found by their runners: for who comes back and has not the options at hand."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROGRAM: Final = b"debvisor_tui.runner.process"
+
+
+@dataclass(frozen=True, slots=True)
+class GoingOn:
+    """What names the run's target again: its config and the state folder."""
+
+    config: Path
+    state_dir: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--config", str(self.config), "--state-dir", str(self.state_dir))
+
+
+def runs_going_on() -> list[GoingOn]:
+    """Only this user's own processes are believed: another's could name any folder."""
+    found: dict[GoingOn, None] = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        process = Path("/proc", entry)
+        try:
+            if process.stat().st_uid != os.geteuid():
+                continue
+            arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            if PROGRAM in arguments:
+                start = json.loads(arguments[-1])
+                found[GoingOn(Path(start["config"]).resolve(), Path(start["state_dir"]))] = None
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # gone meanwhile, or no runner
+    return list(found)
