@@ -1,6 +1,5 @@
 """The runs of this user that go on, found by their runners: for who comes back and has not the options at hand."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,8 @@ def runs_going_on() -> list[GoingOn]:
                 continue
             arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
             if PROGRAM in arguments:
-                start = json.loads(arguments[-1])
-                found[GoingOn(Path(start["config"]).resolve(), Path(start["state_dir"]))] = None
-        except (OSError, ValueError, KeyError, TypeError):
+                _start, config, state_dir = map(os.fsdecode, arguments[arguments.index(PROGRAM) + 1 :])
+                found[GoingOn(Path(config).resolve(), Path(state_dir))] = None
+        except (OSError, ValueError):
             continue  # gone meanwhile, or no runner
     return list(found)

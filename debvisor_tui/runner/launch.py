@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +36,11 @@ class Service:
     def words(self) -> str:
         return "systemd-run --user" if self.user else "systemd-run"
 
-    def argv(self, unit: str, start: Path) -> list[str]:
+    def argv(self, unit: str, runner: Sequence[str]) -> list[str]:
         """The environment is not in it: argv and a unit's properties can be read by everybody on the host."""
         user = ["--user"] if self.user else []
         properties = [f"--property={value}" for value in PROPERTIES]
-        return ["systemd-run", *user, "--quiet", "--collect", f"--unit={unit}", *properties, *_runner(start)]
+        return ["systemd-run", *user, "--quiet", "--collect", f"--unit={unit}", *properties, *runner]
 
 
 def find_service() -> Service | None:
@@ -71,14 +72,19 @@ def logout_ends_it() -> str:
     )
 
 
-def launch_service(service: Service, target: str, start: Path, token: str) -> int:
-    """Start the runner that reads `start`; its pid, 0 if it has ended already. OSError: why it was not started."""
+def runner_argv(start: Path, config: str, state_dir: str) -> list[str]:
+    """What the runner is told is in `start`; the rest is for who looks at the processes: whose run this is."""
+    return [sys.executable, "-m", "debvisor_tui.runner.process", str(start), config, state_dir]
+
+
+def launch_service(service: Service, target: str, runner: Sequence[str], token: str) -> int:
+    """Start `runner` (:func:`runner_argv`); its pid, 0 if it has ended already. OSError: why it was not started."""
     unit = f"debvisor-tui-{re.sub(r'[^A-Za-z0-9_.-]', '-', target)}-{re.sub(r'[^A-Za-z0-9]', '', token)}"
     environment = {**os.environ}
     if service.user:
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     try:
-        done = _call(service.argv(unit, start), environment)
+        done = _call(service.argv(unit, runner), environment)
         if done.returncode != 0:
             raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
         user = ["--user"] if service.user else []
@@ -88,11 +94,11 @@ def launch_service(service: Service, target: str, start: Path, token: str) -> in
     return int(shown.stdout.strip() or 0)
 
 
-def launch_session(start: Path, log: Path) -> int:
-    """Start the runner in a session of its own; its pid. The process that is waited for here has forked it."""
+def launch_session(runner: Sequence[str], log: Path) -> int:
+    """Start `runner` in a session of its own; its pid. The process that is waited for here has forked it."""
     with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         done = subprocess.run(
-            _runner(start),
+            list(runner),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -104,10 +110,6 @@ def launch_session(start: Path, log: Path) -> int:
         return int(done.stdout)
     except ValueError:
         raise OSError("it ended at once") from None
-
-
-def _runner(start: Path) -> list[str]:
-    return [sys.executable, "-m", "debvisor_tui.runner.process", str(start)]
 
 
 def _call(argv: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":

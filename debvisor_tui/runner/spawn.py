@@ -11,7 +11,7 @@ from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.runner.identity import identify
-from debvisor_tui.runner.launch import find_service, launch_service, launch_session
+from debvisor_tui.runner.launch import find_service, launch_service, launch_session, runner_argv
 from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.start_file import read_answer, reserve, write_start
 
@@ -76,16 +76,17 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
 def _launch(folder: Path, start: dict[str, Any], places: Places) -> int:
     """Start the process, as a service if that can be; its pid."""
     path = folder / "start.json"
+    runner = runner_argv(path, start["config"], start["state_dir"])
     service = find_service()
     why_not = ""
     if service is not None:
         write_start(path, {**start, "how": service.words, "environment": dict(os.environ)})
         try:
-            return launch_service(service, places.target, path, folder.name)
+            return launch_service(service, places.target, runner, folder.name)
         except OSError as error:
             why_not = f" ({service.words} failed: {error})"
     write_start(path, {**start, "how": f"setsid{why_not}"})
-    return launch_session(path, places.runner_log)
+    return launch_session(runner, places.runner_log)
 
 
 def _umask() -> int:
