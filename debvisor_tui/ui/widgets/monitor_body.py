@@ -50,8 +50,16 @@ class MonitorBody(Vertical):
                 yield Static(w.latency_title(None), id="monitor-latency-title", classes="plot-title", markup=False)
                 yield TimePlot("monitor-latency")
 
+    _composed = False
+
     def show(self, watch: Watch) -> None:
         self.shown = watch
+
+    def on_mount(self) -> None:
+        # What was shown before, and a resize that came before, found nothing to draw on, and may not come again.
+        self._composed = True
+        self._fit()
+        self._redraw()
 
     def watch_shown(self) -> None:
         self._redraw()
@@ -79,7 +87,7 @@ class MonitorBody(Vertical):
         return 2 if both else 1
 
     def _fit(self) -> None:
-        if not self.is_mounted:
+        if not self._composed:
             return
         plots = self._plots()
         box = self.query_one("#monitor-plots")
@@ -90,7 +98,7 @@ class MonitorBody(Vertical):
 
     def _redraw(self) -> None:
         watch = self.shown
-        if watch is None or not self.is_mounted:
+        if watch is None or not self._composed:
             return
         plots = self._plots()
         lines = [w.verdict_line(watch), w.breach_line(watch), w.countdown_line(watch), *w.numbers_lines(watch)]
