@@ -116,6 +116,9 @@ class RunScreen(RunActs):
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self.redraw)
 
+    def on_plots_fit(self) -> None:
+        self.refresh_keys()
+
     def redraw(self) -> None:
         view, step = self.view, self.shown
         if view is None or step is None or not self.is_mounted:

@@ -116,6 +116,9 @@ class RunHistoryScreen(LogScreen[None]):
                 yield MonitorBody()
         yield KeyBar()
 
+    def on_plots_fit(self) -> None:
+        self.refresh_keys()
+
     def on_mount(self) -> None:
         self._load()
 

@@ -5,6 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
@@ -15,6 +16,10 @@ from debvisor_tui.ui.widgets.watch import Watch
 ROOM_FOR_TWO = 20  # rows; below, one plot is shown and `v` changes which
 ROOM_FOR_ONE = 12  # rows; below, sparklines stand for the plots
 ROOM_FOR_BOTH_WIDE = 100  # columns; from there on the two plots stand side by side
+
+
+class PlotsFit(Message):
+    """Another number of plots fits than before, so that a screen's `v` may have come or gone."""
 
 
 class MonitorBody(Vertical):
@@ -51,6 +56,7 @@ class MonitorBody(Vertical):
                 yield TimePlot("monitor-latency")
 
     _composed = False
+    _fitting: int | None = None
 
     def show(self, watch: Watch) -> None:
         self.shown = watch
@@ -90,6 +96,9 @@ class MonitorBody(Vertical):
         if not self._composed:
             return
         plots = self._plots()
+        if plots != self._fitting:
+            self._fitting = plots
+            self.post_message(PlotsFit())
         box = self.query_one("#monitor-plots")
         box.set_class(plots == 0, "-hidden")
         box.set_class(self.size.width >= ROOM_FOR_BOTH_WIDE, "-wide")
