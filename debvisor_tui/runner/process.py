@@ -23,6 +23,7 @@ from debvisor_tui.runner.start_file import take_start, write_answer
 
 if TYPE_CHECKING:
     from debvisor_tui.model.views import ReleasePlan
+    from debvisor_tui.runner.session import Session
 
 #: Objects made between two collections: imports make many that all stay, and looking through them costs a tenth.
 GC_THRESHOLD = 50_000
@@ -61,14 +62,21 @@ async def _run(start: dict[str, Any]) -> int:
 
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    session: Session | None = None
+
+    def end() -> None:
+        if session is not None:
+            session.give_up()
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     ready = Path(start["ready"])
     work = start["work"]
     # Whoever could start this process as this user has this user's rights, and the name that goes with them.
     who = person_behind(Peer(os.getpid(), os.getuid()), Person.from_json(start["who"]))
     at(f"start-{work['kind']}")
-    session = lock = None
+    lock = None
     reason = "the runner ended"
     failure: dict[str, Any] | None = None
     planning: asyncio.Task[ReleasePlan] | None = None
@@ -83,10 +91,8 @@ async def _run(start: dict[str, Any]) -> int:
 
             # The plan waits for git most of the time; the journal's libraries are imported meanwhile.
             planning = asyncio.create_task(plan_release(settings, work["version"]), name="plan")
-        await asyncio.to_thread(importlib.import_module, "debvisor_tui.runner.session")
-        from debvisor_tui.runner.session import Session
-
-        session = Session(settings, places, lock, start["how"])
+        loaded = await asyncio.to_thread(importlib.import_module, "debvisor_tui.runner.session")
+        session = loaded.Session(settings, places, lock, start["how"])
         match work["kind"]:
             case "release":
                 assert planning is not None  # noqa: S101 - begun above

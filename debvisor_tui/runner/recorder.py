@@ -83,10 +83,14 @@ class Recorder:
         for event in events:
             self._publish(event)
 
-    async def close(self) -> None:
-        """Close the journal after the calls made so far; while it cannot be written, without them: JournalError."""
+    def give_up(self) -> None:
+        """From now on a call that fails raises, whoever waits for it; those that succeed are as before."""
         self.patient = False
         self._giving_up.set()
+
+    async def close(self) -> None:
+        """Close the journal after the calls made so far; while it cannot be written, without them: JournalError."""
+        self.give_up()
         trouble = self._trouble
         closed = self._thread.submit(self.journal.close)
         self._thread.shutdown(wait=False)

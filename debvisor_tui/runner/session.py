@@ -51,6 +51,10 @@ class Session:
         self._run = 0
         self._seq = self._history.last_seq()
 
+    def give_up(self) -> None:
+        """Who ends the runner does not want to wait for a journal that cannot be written."""
+        self._recorder.give_up()
+
     async def close(self, reason: str) -> None:
         """End everything, also while the journal cannot be written; JournalError then."""
         with contextlib.suppress(OSError):  # on a full disk it cannot be said
