@@ -6,6 +6,8 @@ that the runner comes by is written down in FILE, once, in their order; at NAME 
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 VARIABLE = "DEBVISOR_TUI_FAILPOINT"
@@ -40,6 +42,14 @@ def reach(name: str) -> None:
     """A point; costs nothing unless armed."""
     if _armed is not None:
         _reached(_armed, name)
+
+
+@contextmanager
+def around(name: str) -> Iterator[None]:
+    """A point before and one after a side effect."""
+    reach(f"{name} before")
+    yield
+    reach(f"{name} after")
 
 
 def _reached(armed: _Armed, name: str) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.platforms.database import Contents, Progress, Stopped
+from debvisor_tui.platforms.failpoints import around, reach
 
 PAGES: Final = 1024  # copied between two looks at `stop`
 WAIT: Final = 1.0  # seconds that one statement waits for a lock, so that `stop` is seen in between
@@ -68,12 +69,14 @@ class SQLite:
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             # Without WAL a held read lock would make the service's commits fail, so there the copy may be disturbed.
+            reach("the copy before")
             try:
                 _write_copy(source, file, progress, stop, PAGES)
             except _Disturbed:
                 _remove_side_files(file)
                 os.truncate(file, 0)
                 _write_copy(source, file, progress, stop, -1)
+            reach("the copy after")
 
     def check(self, file: Path, stop: threading.Event) -> Contents:
         with explained(file), closing(_reader(file, immutable=True)) as db:
@@ -97,7 +100,7 @@ class SQLite:
             if not self.path.exists():
                 self._place_fresh(source, progress, stop)
                 return
-            with closing(_connect(self.path, "rw")) as live:
+            with around("the restore"), closing(_connect(self.path, "rw")) as live:
                 _copy(source, live, progress, stop, PAGES)
 
     def set_aside(self, stamp: str) -> str:

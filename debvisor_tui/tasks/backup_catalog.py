@@ -16,6 +16,7 @@ from typing import Any, Final
 from debvisor_tui.model.errors import LockHeld, UsageError, WorkFailed
 from debvisor_tui.model.text import one_line
 from debvisor_tui.platforms.database import Progress, Stopped
+from debvisor_tui.platforms.failpoints import around, reach
 from debvisor_tui.platforms.sqlite import explained, sync_file, sync_folder
 
 MANIFEST: Final = ".json"
@@ -107,7 +108,8 @@ def prove_whole(backup: Backup, progress: Progress, stop: threading.Event) -> No
 def publish(backup: Backup, partial: Path) -> None:
     """Give the finished file `partial` its name, then its manifest; all of it on the disk when this returns."""
     with explained(backup.path):
-        partial.rename(backup.path)
+        with around("the backup's name"):
+            partial.rename(backup.path)
         manifest = manifest_of(backup.path)
         draft = manifest.with_name(manifest.name + PARTIAL)
         content = {k: v for k, v in backup.to_json().items() if k not in {"path", "problem"}}
@@ -116,7 +118,8 @@ def publish(backup: Backup, partial: Path) -> None:
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump({"format": 1, "file": backup.path.name, **content}, file, indent=1)
         sync_file(draft)
-        draft.rename(manifest)
+        with around("the manifest's name"):
+            draft.rename(manifest)
         sync_folder(backup.path.parent)
 
 
@@ -127,9 +130,10 @@ def prune(backups: Sequence[Backup], keep: int, protected: Sequence[Path]) -> tu
     for backup in whole[max(keep, 1) :]:
         if backup.path in protected:
             continue
-        with explained(backup.path):
+        with explained(backup.path), around("an old backup's end"):
             # The manifest first: without it the file counts as broken off, never as a backup.
             manifest_of(backup.path).unlink(missing_ok=True)
+            reach("an old manifest's end")
             backup.path.unlink(missing_ok=True)
         removed.append(backup.path)
     return tuple(removed)

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +29,7 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.lock import find_holder
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
 from debvisor_tui.store.history import History
+from debvisor_tui.tasks.backup_catalog import PARTIAL, Backup, publish
 
 VERSION = "v1.2.0"  # three migrations, one of which takes something away; a good release
 MAX_TURNS = 15
@@ -52,12 +56,36 @@ def quick(host: Host) -> None:
     """A release in a second or two: the same work, with less patience."""
 
     def change(config: dict[str, dict[str, object]]) -> None:
-        config["backup"]["verify"] = "read"
+        config["backup"] |= {"verify": "read", "keep": 1}
         config["health"] |= {"successes": 1, "interval": "50ms"}
         config["platform"]["settle"] = "100ms"
         config["monitor"] |= {"duration": "600ms", "interval": "100ms", "min_requests": 1, "max_p95_ms": 5000.0}
 
     host.configure(change)
+
+
+def old_backups(host: Host) -> None:
+    """Two that a release's backup step will find to be too many."""
+    settings = host.settings
+    settings.backup.dir.mkdir(exist_ok=True)
+    for age in (2000.0, 1000.0):
+        created = time.time() - age
+        path = settings.backup.dir / f"by-hand-{age:.0f}.sqlite3"
+        partial = path.with_name(path.name + PARTIAL)
+        with closing(sqlite3.connect(host.sandbox.dir / "data/panel.db")) as database:
+            database.execute("VACUUM INTO ?", (str(partial),))
+        data = partial.read_bytes()
+        publish(
+            Backup(
+                tag=path.stem,
+                path=path,
+                created=created,
+                sha256=hashlib.sha256(data).hexdigest(),
+                bytes=len(data),
+                target=settings.name,
+            ),
+            partial,
+        )
 
 
 @dataclass
@@ -75,6 +103,7 @@ class Story:
     contradictions: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        old_backups(self.host)
         self.before = look(self.host.sandbox)
         self.ledger = Ledger(self.host.places.journal)
         self.points = self.host.sandbox.dir.with_suffix(".points")
