@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import first_paint, headless, journal, lines
+from benchmarks import attach, first_paint, headless, journal, lines
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
+    "attach": attach.main,
     "first-paint": first_paint.main,
     "headless": headless.main,
     "journal": journal.main,

@@ -1,23 +1,15 @@
 """A million lines from a step's command: into the journal, with the TUI attached and its keys pressed meanwhile."""
 
-import asyncio
-import os
 import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import tomlkit
-
+from benchmarks.hosts import Bench
 from benchmarks.terminal import Terminal, peak_memory, percentile
-from debvisor_tui.config.load import load_settings
-from debvisor_tui.model.people import Person
 from debvisor_tui.model.states import StepState
 from debvisor_tui.runner.lock import find_holder
-from debvisor_tui.runner.places import Places
-from debvisor_tui.runner.spawn import start_release
-from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.store.history import History
 
 LINES = 1_000_000
@@ -33,16 +25,11 @@ for first in range(0, {lines}, 1000):
 
 
 def measure(folder: Path) -> None:
-    sandbox = Sandbox.create(folder / "sandbox")
-    document = tomlkit.parse(sandbox.config_path.read_text(encoding="utf-8"))
-    document["steps"] = {"review": {"command": [sys.executable, "-c", WRITER.format(lines=LINES)]}}
-    sandbox.config_path.write_text(tomlkit.dumps(document), encoding="utf-8")
-    settings = load_settings(sandbox.config_path)
-    places = Places(sandbox.state_dir, settings.name)
-    run = asyncio.run(start_release(settings, places, "v1.1.0", Person("bench")))
+    bench = Bench(folder / "sandbox", review=[sys.executable, "-c", WRITER.format(lines=LINES)])
+    places = bench.places
+    run = bench.release("v1.1.0")
     history = History(places.journal)
-    command = [sys.executable, "-m", "debvisor_tui", "--config", str(sandbox.config_path)]
-    command += ["--state-dir", str(sandbox.state_dir), "attach", str(run)]
+    command = bench.command("attach", str(run))
     try:
         with Terminal(command) as terminal:
             terminal.until(b"Code review is next")
@@ -73,9 +60,8 @@ def measure(folder: Path) -> None:
             print(f"peak memory           runner {runner:.0f} MB   TUI {tui:.0f} MB")
     finally:
         history.close()
-        if (left := find_holder(places)) is not None:
-            os.kill(left.pid, signal.SIGTERM)
-        sandbox.destroy()
+        bench.end(signal.SIGTERM)
+        bench.sandbox.destroy()
 
 
 def keys(terminal: Terminal, history: History, run: int) -> list[float]:
