@@ -71,14 +71,14 @@ class Bench:
 
         self.until(run, logged, f"{lines:,} lines of {step}")
 
-    def until(self, run: int, done: Callable[[RunView], bool], what: str) -> None:
+    def until(self, run: int, done: Callable[[RunView], bool], what: str) -> RunView:
         deadline = time.monotonic() + PATIENCE
         history = History(self.places.journal)
         try:
             while time.monotonic() < deadline:
                 view = history.run(run)
                 if view is not None and done(view):
-                    return
+                    return view
                 time.sleep(0.05)
         finally:
             history.close()

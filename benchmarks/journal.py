@@ -1,12 +1,15 @@
 """Log lines a second into the journal, against bare batched SQLite inserts of the same rows, in the same run."""
 
+import signal
 import sqlite3
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.hosts import Bench
 from debvisor_tui.model.playbook import Phase, RunKind
-from debvisor_tui.model.states import RunState
+from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.store.journal import Journal, NewRun
 
@@ -45,9 +48,28 @@ def ours(path: Path) -> float:
     return LINES / took
 
 
+def pipeline(folder: Path) -> float:
+    """From a step's command through the runner: read, cut into lines, cleaned, redacted, journaled."""
+    code = f"import sys\nfor _ in range({LINES // BATCH}): sys.stdout.write(('{TEXT}' + chr(10)) * {BATCH})"
+    bench = Bench(folder, review=[sys.executable, "-c", code])
+    try:
+        run = bench.release("v1.1.0")
+        bench.start_step(run)
+        view = bench.until(run, lambda view: view.step("review").state is StepState.SUCCEEDED, "the step's end")
+        attempt = view.step("review").attempt
+        assert attempt is not None
+        assert attempt.seconds is not None
+        return attempt.lines / attempt.seconds
+    finally:
+        bench.end(signal.SIGTERM)
+        bench.sandbox.destroy()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="debvisor-bench-") as folder:
         theirs = bare(Path(folder) / "bare.db")
         mine = ours(Path(folder) / "journal.db")
+        whole = pipeline(Path(folder) / "sandbox")
     print(f"bare batched SQLite inserts  {theirs:10,.0f} lines/s")
     print(f"the journal                  {mine:10,.0f} lines/s   ratio {mine / theirs:.2f}")
+    print(f"from the child to it         {whole:10,.0f} lines/s   ratio {whole / theirs:.2f} (limit 0.5)")
