@@ -148,9 +148,9 @@ class Engine:
         try:
             async with asyncio.timeout(60.0):
                 finding = await self._task(step.id).inspect(context)
-            self._found, text = finding.found.value, f"Inspection: {finding.found}. {finding.text}"
+            self._found, text = finding.found.value, f"{finding.found}. {finding.text}"
         except (DebvisorError, TimeoutError, OSError, NotImplementedError) as error:
-            text = f"What it left could not be told: {error or 'no answer within 60 s'}."
+            text = f"what it left could not be told: {error or 'no answer within 60 s'}."
         finally:
             await log.close()
         if finding is not None and finding.found is not Found.UNKNOWN:
@@ -164,7 +164,7 @@ class Engine:
             clean(text, self._redact),
             {"found": self._found},
         )
-        return clean(text, self._redact)
+        return clean(f"Inspection: {text}", self._redact)
 
     async def _settle(self, step: str, finding: Finding) -> None:
         """The outcome of a change that was only intended is what inspection has found to stand."""
