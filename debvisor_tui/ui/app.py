@@ -12,6 +12,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.markup import escape
 from textual.screen import Screen
 
 from debvisor_tui.model.errors import DebvisorError
@@ -207,4 +208,6 @@ class DebvisorApp(App[int]):
                 owner = screen if bindings in screen._bindings.key_to_bindings.values() else self
                 why = screen.refusal(binding.action) if isinstance(screen, DebvisorScreen) else ""
                 shown = f"{binding.description.capitalize()}  ({binding.key_display or binding.key})"
-                yield SystemCommand(shown, why or binding.tooltip, partial(self.run_action, binding.action, owner))
+                # The palette reads markup, and a reason may hold somebody's name.
+                about = escape(why or binding.tooltip)
+                yield SystemCommand(shown, about, partial(self.run_action, binding.action, owner))

@@ -20,12 +20,18 @@ RESTORED = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x
 
 
 class Terminal:
-    """`output`: all that was written. A thread reads, as a terminal does; `stall` has it stop."""
+    """`output`: all that was written. A thread reads, as a terminal does; `stall` has it stop.
 
-    def __init__(self, argv: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+    `draws`: megabytes are read quickly only by a terminal that draws nothing of them.
+    """
+
+    def __init__(
+        self, argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, draws: bool = True
+    ) -> None:
         self.master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.output = b""
+        self._written = bytearray()
+        self._draws = draws
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -56,8 +62,14 @@ class Terminal:
             except OSError:
                 return
             with self._lock:
-                self.output += data
-                self._stream.feed(data)
+                self._written += data
+                if self._draws:
+                    self._stream.feed(data)
+
+    @property
+    def output(self) -> bytes:
+        with self._lock:
+            return bytes(self._written)
 
     @property
     def lines(self) -> list[str]:

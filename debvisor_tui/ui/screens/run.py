@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.getters import query_one
 
 from debvisor_tui.model.errors import DebvisorError
@@ -151,7 +152,7 @@ class RunScreen(RunActs):
         title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
         roomy = self.has_class("-zoom-body") or self.has_class("-tall")
         more = not roomy and body.plain.count("\n") >= EVIDENCE_SHORT - 1
-        self.evidence_box.border_title = f" {title} · e shows all " if more else f" {title} "
+        self.evidence_box.border_title = Content(f" {title} · e shows all " if more else f" {title} ")
         self.evidence.show(body)
         self.evidence_box.set_class(not body.plain, "-empty")
 
@@ -214,7 +215,7 @@ class RunScreen(RunActs):
             title, text = "interrupted", gone_text(view, now.at, can_resume=not self.observe)
         elif not self.listening:
             title, text = "the run has ended", closing_text(view, now)
-        panel.border_title = f" {title} "
+        panel.border_title = Content(f" {title} ")  # a str would be markup; it may hold somebody's name
         panel.set_class(danger, "-danger")
         panel.set_class(not text.plain, "-empty")
         panel.show(text)
