@@ -77,6 +77,7 @@ def release(
             raise typer.Exit(open_tui(choice, attach=run))
         raise typer.Exit(open_tui(choice, plan=version))
     person = whoami(headless=True)
+    _warn_of_logout()
 
     async def start_while_warming() -> int:
         # What following it needs is imported while the runner starts: neither waits for the other.
@@ -90,6 +91,13 @@ def release(
 
     policy = Policy(auto=auto, yes=yes, accept_data_loss=accept_data_loss, roll_back_on_failure=rollback_on_failure)
     raise typer.Exit(_follow(places, person, policy, run, as_json=as_json))
+
+
+def _warn_of_logout() -> None:
+    from debvisor_tui.runner.launch import logout_ends_it
+
+    if warning := logout_ends_it():
+        say(f"Warning: {warning}")
 
 
 def _attach_instead(held: LockHeld) -> bool:

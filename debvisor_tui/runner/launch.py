@@ -77,21 +77,27 @@ def runner_argv(start: Path, config: str, state_dir: str) -> list[str]:
     return [sys.executable, "-m", "debvisor_tui.runner.process", str(start), config, state_dir]
 
 
-def launch_service(service: Service, target: str, runner: Sequence[str], token: str) -> int:
-    """Start `runner` (:func:`runner_argv`); its pid, 0 if it has ended already. OSError: why it was not started."""
+def launch_service(service: Service, target: str, runner: Sequence[str], token: str) -> int | None:
+    """Start `runner` (:func:`runner_argv`); its pid, 0 if it has ended already. OSError: why it was not started.
+
+    None: it was started, and systemd does not say which process it is.
+    """
     unit = f"debvisor-tui-{re.sub(r'[^A-Za-z0-9_.-]', '-', target)}-{re.sub(r'[^A-Za-z0-9]', '', token)}"
     environment = {**os.environ}
     if service.user:
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     try:
         done = _call(service.argv(unit, runner), environment)
-        if done.returncode != 0:
-            raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
-        user = ["--user"] if service.user else []
-        shown = _call(["systemctl", *user, "show", "--property=MainPID", "--value", unit], environment)
     except subprocess.TimeoutExpired as error:
         raise OSError(f"no answer within {TIMEOUT:.0f} s") from error
-    return int(shown.stdout.strip() or 0)
+    if done.returncode != 0:
+        raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
+    user = ["--user"] if service.user else []
+    try:
+        shown = _call(["systemctl", *user, "show", "--property=MainPID", "--value", unit], environment)
+        return int(shown.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return None
 
 
 def launch_session(runner: Sequence[str], log: Path) -> int:

@@ -73,8 +73,8 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
     raise kind(str(answer["what"]), str(answer["hint"]))
 
 
-def _launch(folder: Path, start: dict[str, Any], places: Places) -> int:
-    """Start the process, as a service if that can be; its pid."""
+def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
+    """Start the process, as a service if that can be; its pid, None if that is not known."""
     path = folder / "start.json"
     runner = runner_argv(path, start["config"], start["state_dir"])
     service = find_service()
@@ -85,6 +85,10 @@ def _launch(folder: Path, start: dict[str, Any], places: Places) -> int:
             return launch_service(service, places.target, runner, folder.name)
         except OSError as error:
             why_not = f" ({service.words} failed: {error})"
+            # systemd may yet start what it did not answer for: without its file it comes to nothing.
+            path.unlink(missing_ok=True)
+            path = folder / "start-again.json"
+            runner = runner_argv(path, start["config"], start["state_dir"])
     write_start(path, {**start, "how": f"setsid{why_not}"})
     return launch_session(runner, places.runner_log)
 
@@ -95,11 +99,11 @@ def _umask() -> int:
     return before
 
 
-async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
+async def _wait(ready: Path, pid: int | None, places: Places) -> dict[str, Any]:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         # Asked before the answer is looked for: a runner that cannot start answers, then ends.
-        alive = identify(pid) is not None
+        alive = pid is None or identify(pid) is not None
         answer = read_answer(ready)
         if answer is not None:
             return answer

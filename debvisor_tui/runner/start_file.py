@@ -12,7 +12,6 @@ ROOM = 16_384  # bytes that are kept free for the answer: a disk that fills up m
 
 
 def write_start(path: Path, start: dict[str, Any]) -> None:
-    path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(start | {"ready": str(path.with_name("ready.json"))}, file)
 

@@ -10,7 +10,7 @@ from stage import play, runner, shown, text_of, until
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
-from debvisor_tui.runner import ask, spawn
+from debvisor_tui.runner import ask, launch, spawn
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.plan import PlanScreen
 from debvisor_tui.ui.screens.run import RunScreen
@@ -176,3 +176,18 @@ def test_when_somebody_was_quicker_it_says_who_and_attaches(world: dict[str, Any
             await until(lambda: isinstance(app.screen, RunScreen) and app.screen.run_id == story.run, pilot)
 
     play(story_of_the_test())
+
+
+def test_what_could_end_the_run_is_said_before_it_starts(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "logout_ends_it", lambda: "This host ends what [b]anna[/b] runs at logout.")
+    past = seed.Story(tmp_path)
+    past.close()
+
+    async def story() -> None:
+        async with shown(seed.session(tmp_path, at=past.at)) as (app, pilot):
+            app.push_screen(PlanScreen("v1.1.0"))
+            await until(lambda: "! This host ends what [b]anna[/b] runs at logout." in text_of(app), pilot)
+
+    play(story())

@@ -1,5 +1,6 @@
 """The plan of a release: choose the version, see every step with its commands; nothing is touched before `enter`."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -52,6 +53,8 @@ class PlanScreen(DebvisorScreen[None]):
     """Whether the run is to pass its gates by itself."""
     starting: reactive[bool] = reactive(False, init=False)
     """Whether the runner is being started just now."""
+    warning: reactive[str] = reactive("", init=False)
+    """What could end the run though nobody wants it; "" if nothing is known."""
 
     header = query_one(HeaderBar)
     lead = query_one("#plan-lead", Static)
@@ -73,6 +76,7 @@ class PlanScreen(DebvisorScreen[None]):
 
     def on_mount(self) -> None:
         self._tell()
+        self._ask_warning()
         if self._version:
             self.chosen = self._version
             self._ask_plan(self.chosen)
@@ -91,6 +95,12 @@ class PlanScreen(DebvisorScreen[None]):
             self.versions = await ask.ask_versions(self.session.settings, self.session.places)
         except DebvisorError as error:
             self.failure = error
+
+    @work(group="plan-warning", exclusive=True, description="ask whether a logout ends a run")
+    async def _ask_warning(self) -> None:
+        from debvisor_tui.runner import launch
+
+        self.warning = await asyncio.to_thread(launch.logout_ends_it)
 
     @work(group="plan", exclusive=True, description="ask for the plan")
     async def _ask_plan(self, version: str) -> None:
@@ -165,6 +175,9 @@ class PlanScreen(DebvisorScreen[None]):
     def watch_failure(self) -> None:
         self._tell()
 
+    def watch_warning(self) -> None:
+        self._tell()
+
     def watch_auto(self) -> None:
         self._tell()
 
@@ -216,7 +229,8 @@ class PlanScreen(DebvisorScreen[None]):
         gates = (
             "it stops only where a person must decide (auto)" if self.auto else "it waits for you before every step"
         )
-        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.")
+        warning = Content.styled(f"\n! {self.warning}", "$warn") if self.warning else ""
+        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.", warning)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
