@@ -74,6 +74,9 @@ ACTIVE_RUN_STATES = frozenset({_R.PLANNED, _R.RUNNING, _R.WAITING})
 #: A run in one of these states needs nobody any more, unless somebody rolls it back.
 ENDED_RUN_STATES = frozenset({_R.SUCCEEDED, _R.FAILED, _R.ABORTED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED})
 
+#: A release in one of these states has a rollback that was begun and not (yet) brought to its end.
+BEGUN_ROLLBACK_STATES = frozenset({_R.ROLLING_BACK, _R.ROLLBACK_FAILED})
+
 #: A step in one of these states does not hold the run back.
 DONE_STEP_STATES = frozenset({_S.SUCCEEDED, _S.SKIPPED})
 
