@@ -1,14 +1,19 @@
-"""For all tests: snapshots lie in the top-level folder snapshots/, and local time is UTC."""
+"""For all tests: snapshots lie in the top-level folder snapshots/, local time is UTC, hypothesis draws the same."""
 
 import os
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest_textual_snapshot
 from syrupy.location import PyTestLocation
 
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# The same examples each time, and no example is late because the machine is busy.
+hypothesis.settings.register_profile("debvisor", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("debvisor")
 
 
 class TopLevelSnapshots(pytest_textual_snapshot.SVGImageExtension):  # type: ignore[misc]

@@ -92,32 +92,43 @@ def plan_rollback(
     changes: Sequence[Change],
     options: RollbackOptions = RollbackOptions(),
     losses: Losses | None = None,
+    *,
+    begun: bool = False,
 ) -> RollbackPlan:
     """Plan the way back of release `run`, which went from `to_version` to `from_version`.
 
     `changes` are all changes of the run; those that were undone already need nothing. `losses` are counted on the
-    live database just before; what was not counted is taken for lost.
+    live database just before; what was not counted is taken for lost. `begun`: a rollback of it was begun, and not
+    brought to its end: that the old release answers is still to be proven, whatever was undone already.
     """
-    live = [c for c in changes if c.state is not ChangeState.UNDONE and not c.moved_nothing]
+    standing = [c for c in changes if c.state is not ChangeState.UNDONE]
+    undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
+    live = [c for c in standing if not c.moved_nothing]
     restore = _restore(live, options)
-    database = _database(live, options, losses or {}, restoring=restore.enabled)
-    code = _code(live)
+    code = _code(live, to_version)
+    code_went_back = not code.enabled and bool(undone & _RELEASED)
+    no_way = (
+        f"{to_version}'s code is in place again, and only {from_version}'s knows the way" if code_went_back else ""
+    )
+    database = _database(standing, options, losses or {}, restoring=restore.enabled, no_way=no_way)
     process = any(c.kind is ChangeKind.PROCESS for c in live)
     moves = database.enabled or code.enabled or restore.enabled
+    restarts = moves or process or (begun and ChangeKind.PROCESS not in undone)
+    proves = restarts or begun
     restart = Action(
         "restart",
         spec(RunKind.ROLLBACK, "restart").title,
-        "restart the service" if moves or process else "nothing to undo: the service was not restarted",
-        needed=moves or process,
-        enabled=moves or process,
+        "restart the service" if restarts else "nothing to undo: the service was not restarted",
+        needed=restarts,
+        enabled=restarts,
     )
     health = Action(
         "health",
         spec(RunKind.ROLLBACK, "health").title,
-        f"{to_version} answers alive and ready" if restart.enabled else "nothing to prove",
+        f"{to_version} answers alive and ready" if proves else "nothing to prove",
         facts={"version": to_version},
-        needed=restart.enabled,
-        enabled=restart.enabled,
+        needed=proves,
+        enabled=proves,
     )
     blockers: list[str] = []
     warnings: list[str] = []
@@ -146,7 +157,13 @@ def plan_rollback(
     )
 
 
-def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool) -> Action:
+_RELEASED = frozenset({ChangeKind.CODE, ChangeKind.IMAGE})
+
+
+def _database(
+    changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool, no_way: str
+) -> Action:
+    """`changes`: all that were not undone, also what moved nothing: that tells where it stood. `no_way`: or ""."""
     title = spec(RunKind.ROLLBACK, "revert-database").title
     moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
     if not moved:
@@ -154,15 +171,15 @@ def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losse
     recorded = moved[0].before.get("revision")
     applied = _applied(moved)
     if not applied:
-        return Action("revert-database", title, f"nothing to undo: still at {recorded or 'base'}")
-    count = "1 revision" if len(applied) == 1 else f"{len(applied)} revisions"
-    does = f"down {count} to {recorded or 'base'}"
+        known = "revision" in moved[-1].after
+        where = f"still at {recorded or 'base'}" if known else "no migration was pending"
+        return Action("revert-database", title, f"nothing to undo: {where}")
+    unknown = [m["revision"] for m in applied if m.get("unknown")]
+    count = "" if unknown else "1 revision " if len(applied) == 1 else f"{len(applied)} revisions "
+    does = f"down {count}to {recorded or 'base'}"
     facts = {"revision": recorded, "count": len(applied)}
     destructive = [m for m in applied if m.get("destructive")]
-    blocked = next(
-        (f"revision {m['revision']} has no way down ({m['irreversible']})" for m in applied if m.get("irreversible")),
-        "",
-    )
+    blocked = "" if restoring else _blocked(moved, applied) or no_way
     loses = _loss([name for m in applied for name in m.get("drops", ())], losses)
     needed = bool(destructive)
     if restoring:
@@ -171,6 +188,8 @@ def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losse
         note, enabled = "", False
     elif options.database is not None:
         note, enabled = ("as you chose", options.database)
+    elif unknown:
+        note, enabled = f"needed: this release did not announce {unknown[-1]}, nobody knows what it changed", False
     elif needed:
         named = ", ".join(str(m["revision"]) for m in destructive)
         note, enabled = f"needed: {named} took something away that the old release uses", not loses
@@ -190,20 +209,50 @@ def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losse
     )
 
 
+def _blocked(moved: Sequence[Change], applied: Sequence[Mapping[str, Any]]) -> str:
+    """Why the migrations `applied` cannot be undone, or ""."""
+    if "revision" not in moved[0].before:
+        return "where it stood before was not recorded"
+    if moved[-1].after.get("revision", "") is None:
+        return "it is at no revision any more: something else has emptied it"
+    return next(
+        (f"revision {m['revision']} has no way down ({m['irreversible']})" for m in applied if m.get("irreversible")),
+        "",
+    )
+
+
 def _applied(moved: Sequence[Change]) -> list[Mapping[str, Any]]:
-    """The migrations that were applied, oldest first; where that is not known, all that could have been."""
+    """The migrations that stand, oldest first; where that is not known, all that could.
+
+    Where an attempt begins is what became of the one before it, should that never have been recorded.
+    """
     applied: list[Mapping[str, Any]] = []
     for change in moved:
+        if "revision" in change.before:
+            applied = _up_to(applied, change.before["revision"], moved[0].before.get("revision"))
         pending = list(change.before.get("pending", ()))
         if "revision" not in change.after:  # the outcome was never recorded
             applied += pending
             continue
         reached = change.after["revision"]
-        if reached == change.before.get("revision"):
+        if reached == change.before.get("revision", ""):
             continue
         names = [m["revision"] for m in pending]
-        applied += pending[: names.index(reached) + 1] if reached in names else pending
+        if reached in names:
+            applied += pending[: names.index(reached) + 1]
+        else:
+            name = reached or "base"
+            brought = {"revision": name, "unknown": True, "destructive": True, "drops": [f"what {name} brought"]}
+            applied += [*pending, brought]
     return list({m["revision"]: m for m in applied}.values())
+
+
+def _up_to(applied: list[Mapping[str, Any]], revision: str | None, first: str | None) -> list[Mapping[str, Any]]:
+    """What of `applied` stands in a database at `revision`; all of it if that is not on the way up from `first`."""
+    if revision == first:
+        return []
+    names = [m["revision"] for m in applied]
+    return applied[: names.index(revision) + 1] if revision in names else applied
 
 
 def _loss(names: Sequence[str], losses: Losses) -> str:
@@ -217,18 +266,19 @@ def _loss(names: Sequence[str], losses: Losses) -> str:
     return ", ".join(parts)
 
 
-def _code(changes: Sequence[Change]) -> Action:
+def _code(changes: Sequence[Change], to_version: str) -> Action:
     title = spec(RunKind.ROLLBACK, "revert-release").title
-    moved = [c for c in changes if c.kind in {ChangeKind.CODE, ChangeKind.IMAGE}]
+    moved = [c for c in changes if c.kind in _RELEASED]
     if not moved:
         return Action("revert-release", title, "nothing to undo: the release was not put in place")
     before = moved[0].before
     exact = before.get("commit") or before.get("id") or ""
-    name = before.get("version") or ""
+    # What was not recorded with the change is known of the run: the task goes back to the commit it began at.
+    name = before.get("version") or to_version
     return Action(
         "revert-release",
         title,
-        f"back to {name} ({exact[:12]})" if name else f"back to {exact[:12]}",
+        f"back to {name} ({exact[:12]})" if exact else f"back to {name}",
         facts=dict(before),
         needed=True,
         enabled=True,

@@ -1,8 +1,10 @@
-"""The states of a run and of a step, and the only legal ways from one to the next (DESIGN, "A run's life")."""
+"""The states of a run, a step, a change, and the only legal ways from one to the next (DESIGN, "A run's life")."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from debvisor_tui.model.changes import ChangeState
 
 
 class RunState(StrEnum):
@@ -56,11 +58,24 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = {
     _S.SKIPPED: frozenset(),
 }
 
+_C = ChangeState
+
+CHANGE_TRANSITIONS: Mapping[ChangeState, frozenset[ChangeState]] = {
+    # A rollback undoes also what only may have happened.
+    _C.INTENDED: frozenset({_C.DONE, _C.FAILED, _C.UNDONE}),
+    _C.DONE: frozenset({_C.UNDONE}),
+    _C.FAILED: frozenset({_C.UNDONE}),
+    _C.UNDONE: frozenset(),
+}
+
 #: A run in one of these states has (or should have) a runner.
 ACTIVE_RUN_STATES = frozenset({_R.PLANNED, _R.RUNNING, _R.WAITING})
 
 #: A run in one of these states needs nobody any more, unless somebody rolls it back.
 ENDED_RUN_STATES = frozenset({_R.SUCCEEDED, _R.FAILED, _R.ABORTED, _R.ROLLED_BACK, _R.ROLLBACK_FAILED})
+
+#: A release in one of these states has a rollback that was begun and not (yet) brought to its end.
+BEGUN_ROLLBACK_STATES = frozenset({_R.ROLLING_BACK, _R.ROLLBACK_FAILED})
 
 #: A step in one of these states does not hold the run back.
 DONE_STEP_STATES = frozenset({_S.SUCCEEDED, _S.SKIPPED})
@@ -70,13 +85,17 @@ class IllegalTransition(ValueError):
     """A bug in this program: a state was asked for that the table does not allow."""
 
 
-State = TypeVar("State", RunState, StepState)
+State = TypeVar("State", RunState, StepState, ChangeState)
+
+_TABLES: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
+    RunState: RUN_TRANSITIONS,
+    StepState: STEP_TRANSITIONS,
+    ChangeState: CHANGE_TRANSITIONS,
+}
 
 
 def advance(old: State, new: State) -> State:
     """Return `new` if the table allows `old` → `new`; raise :class:`IllegalTransition` otherwise."""
-    table: Mapping[State, frozenset[State]]
-    table = RUN_TRANSITIONS if isinstance(old, RunState) else STEP_TRANSITIONS
-    if new not in table[old]:
+    if new not in _TABLES[type(old)][old]:
         raise IllegalTransition(f"{type(old).__name__}: {old} -> {new}")
     return new

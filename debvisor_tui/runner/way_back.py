@@ -5,7 +5,7 @@ from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
-from debvisor_tui.model.states import RunState
+from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState
 from debvisor_tui.model.views import RunSummary
 from debvisor_tui.store.history import History
 
@@ -58,7 +58,15 @@ async def plan_way_back(
         from debvisor_tui.tasks.losses import count_losses
 
         losses = await count_losses(settings, sorted(names))
-    return plan_rollback(release.id, release.to_version, release.from_version, view.changes, options, losses=losses)
+    return plan_rollback(
+        release.id,
+        release.to_version,
+        release.from_version,
+        view.changes,
+        options,
+        losses=losses,
+        begun=release.state in BEGUN_ROLLBACK_STATES,
+    )
 
 
 _STATEFUL = frozenset({ChangeKind.CODE, ChangeKind.IMAGE, ChangeKind.DATABASE})

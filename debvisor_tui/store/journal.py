@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 
 from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
@@ -13,7 +13,15 @@ from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import UNDOES
-from debvisor_tui.model.states import ACTIVE_RUN_STATES, ENDED_RUN_STATES, RunState, StepState, advance
+from debvisor_tui.model.states import (
+    ACTIVE_RUN_STATES,
+    DONE_STEP_STATES,
+    ENDED_RUN_STATES,
+    IllegalTransition,
+    RunState,
+    StepState,
+    advance,
+)
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.store import tables as t
@@ -53,7 +61,10 @@ class NewRun:
 
 
 class Journal(JournalFile):
-    """One writer on one journal file. Every method raises JournalError if the commit cannot be made."""
+    """One writer on one journal file. Every method raises JournalError if the commit cannot be made.
+
+    What the tables of :mod:`.states` do not allow raises IllegalTransition, and nothing of that call is committed.
+    """
 
     # -- runs ---------------------------------------------------------------------------------------------------
 
@@ -107,11 +118,15 @@ class Journal(JournalFile):
 
     def set_run_state(self, run: int, new: RunState, reason: str = "", gate: Gate | None = None) -> None:
         """Move a run; `gate` is what it waits at and is cleared by every other state."""
+        if gate is not None and new is not RunState.WAITING:
+            raise IllegalTransition(f"a run that is {new} waits at no gate")
         with self._begin() as tx:
             self._move_run(tx, run, new, reason, gate)
 
     def end_run(self, run: int, new: RunState, reason: str = "") -> None:
         """Move a run to a state in which it has ended; with a rollback, the release that it was to undo as well."""
+        if new not in ENDED_RUN_STATES:
+            raise IllegalTransition(f"a run that is {new} has not ended")
         with self._begin() as tx:
             self._move_run(tx, run, new, reason)
             release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
@@ -197,19 +212,25 @@ class Journal(JournalFile):
         error: str = "",
         hint: str = "",
     ) -> None:
+        old = tx.one(select(t.attempt.c.state).where(t.attempt.c.id == attempt))
+        if old != StepState.RUNNING:  # whatever the step may still become: an attempt is never overwritten
+            raise IllegalTransition(f"attempt {attempt}: {old} -> {state}")
         values = {"state": state, "ended_at": tx.now, "seconds": seconds, "error": error, "hint": hint}
         tx.execute(update(t.attempt).where(t.attempt.c.id == attempt).values(**values))
         self._move_step(tx, run, step, state, {"seconds": seconds} | ({"error": error} if error else {}))
 
     def settle_step(self, run: int, step: str, state: StepState) -> None:
         """Move a step without an attempt: skipped, or found done after an interruption."""
+        if state not in DONE_STEP_STATES:
+            raise IllegalTransition(f"{step}: {state} without an attempt")
         with self._begin() as tx:
+            if tx.one(select(t.step.c.state).where(_step(run, step))) == StepState.RUNNING:
+                raise IllegalTransition(f"{step}: {state} beside the attempt that is under way")
             self._move_step(tx, run, step, state, {})
 
     def _move_step(self, tx: Transaction, run: int, step: str, new: StepState, data: Mapping[str, Any]) -> None:
-        where = (t.step.c.run_id == run) & (t.step.c.step == step)
-        old = StepState(tx.one(select(t.step.c.state).where(where)))
-        tx.execute(update(t.step).where(where).values(state=advance(old, new)))
+        old = StepState(tx.one(select(t.step.c.state).where(_step(run, step))))
+        tx.execute(update(t.step).where(_step(run, step)).values(state=advance(old, new)))
         tx.event(run, EventKind.STEP_STATE, step, {"from": old, "to": new, **data})
         if new is StepState.SUCCEEDED:
             self._mark_undone(tx, run, step)
@@ -263,9 +284,9 @@ class Journal(JournalFile):
             self._settle_change(tx, change, state, after)
 
     def _settle_change(self, tx: Transaction, change: int, state: ChangeState, after: Facts | None = None) -> None:
-        known = select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject)
-        run, step, kind, subject = tx.row(known.where(t.change.c.id == change))
-        values: dict[str, Any] = {"state": state, "ended_at": tx.now}
+        known = select(t.change.c.run_id, t.change.c.step, t.change.c.kind, t.change.c.subject, t.change.c.state)
+        run, step, kind, subject, old = tx.row(known.where(t.change.c.id == change))
+        values: dict[str, Any] = {"state": advance(ChangeState(old), state), "ended_at": tx.now}
         if after is not None:
             values["after"] = dict(after)
         tx.execute(update(t.change).where(t.change.c.id == change).values(**values))
@@ -314,3 +335,7 @@ class Journal(JournalFile):
     def end_child(self, child: int) -> None:
         with self._begin() as tx:
             tx.execute(update(t.child).where(t.child.c.id == child).values(ended_at=tx.now))
+
+
+def _step(run: int, step: str) -> ColumnElement[bool]:
+    return (t.step.c.run_id == run) & (t.step.c.step == step)

@@ -31,7 +31,9 @@ def read_past(history: "History") -> Past:
 
 
 def _stands(view: RunView | None) -> bool:
-    """Whether a release left a change in place that a rollback could undo."""
+    """Whether a release left something that a rollback could undo, or has not finished."""
     if view is None or view.run.state is RunState.ROLLED_BACK:
         return False
+    if view.run.state is RunState.ROLLBACK_FAILED:  # if only the proof is missing, that is still to be given
+        return True
     return any(c.kind is not ChangeKind.BACKUP and c.state is not ChangeState.UNDONE for c in view.changes)

@@ -1,5 +1,6 @@
 """The rollback planner: a pure function, so its promises are tested over all plans, not over examples alone."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -37,8 +38,10 @@ PROCESS = Change(3, "restart", ChangeKind.PROCESS, "panel", ChangeState.DONE, {"
 BACKUP = Change(0, "backup", ChangeKind.BACKUP, "22:14:02 (panel.db)", ChangeState.DONE, {}, {"tag": "pre-deploy-v1"})
 
 
-def plan(*changes: Change, losses: dict[str, int | None] | None = None, **options: Any) -> RollbackPlan:
-    return plan_rollback(7, "v1.3.0", "v1.0.0", changes, RollbackOptions(**options), losses)
+def plan(
+    *changes: Change, losses: dict[str, int | None] | None = None, begun: bool = False, **options: Any
+) -> RollbackPlan:
+    return plan_rollback(7, "v1.3.0", "v1.0.0", changes, RollbackOptions(**options), losses, begun=begun)
 
 
 def action(of: RollbackPlan, step: str) -> Action:
@@ -114,8 +117,72 @@ def test_no_way_down_is_said_and_points_to_the_backup() -> None:
 def test_a_run_that_changed_nothing_needs_nothing() -> None:
     way = plan(BACKUP)
     assert steps(way) == []
-    undone = Change(1, "pull", ChangeKind.CODE, "checkout", ChangeState.UNDONE, {"commit": "1"}, {})
-    assert steps(plan(undone)) == []
+    assert steps(plan(undone(CODE))) == []
+
+
+def cut_off(pending: list[dict[str, Any]], after: dict[str, Any] | None = None) -> Change:
+    before = {"revision": "a1", "pending": pending}
+    state = ChangeState.INTENDED if after is None else ChangeState.FAILED
+    return Change(2, "upgrade", ChangeKind.DATABASE, "panel.db", state, before, after or {})
+
+
+def test_a_later_attempt_tells_what_became_of_one_whose_outcome_was_never_recorded() -> None:
+    second = cut_off(DESTRUCTIVE, {"revision": "b2"})  # it began at a1: the first had moved nothing
+    down = action(plan(CODE, cut_off(DESTRUCTIVE), second), "revert-database")
+    assert down.facts["count"] == 1
+    assert not down.needed, "d4, which takes something away, was never applied"
+    stayed = cut_off(DESTRUCTIVE, {"revision": "a1"})
+    assert "still at a1" in action(plan(CODE, cut_off(DESTRUCTIVE), stayed), "revert-database").does
+
+
+def test_a_revision_that_nobody_announced_is_not_passed_over() -> None:
+    moved = cut_off([], {"revision": "x9"})
+    way = plan(CODE, moved)
+    down = action(way, "revert-database")
+    assert down.does == "down to a1"
+    assert down.loses == "what x9 brought (not counted)"
+    assert "x9" in down.note
+    assert way.blockers
+    assert steps(plan(CODE, moved, database=True))[0] == "revert-database"
+    emptied = action(plan(CODE, cut_off(ADDITIVE, {"revision": None}), database=True), "revert-database")
+    assert "emptied" in emptied.blocked
+
+
+def test_without_a_record_of_where_it_stood_the_database_is_not_sent_to_base() -> None:
+    blind = Change(2, "upgrade", ChangeKind.DATABASE, "panel.db", ChangeState.INTENDED, {"pending": DESTRUCTIVE}, {})
+    way = plan(BACKUP, CODE, blind, database=True)
+    assert action(way, "revert-database").blocked == "where it stood before was not recorded"
+    assert "revert-database" not in steps(way)
+    assert way.blockers
+
+
+def test_code_whose_place_was_not_recorded_goes_back_to_where_the_run_began() -> None:
+    blind = Change(1, "pull", ChangeKind.CODE, "checkout", ChangeState.INTENDED, {}, {})
+    assert action(plan(blind), "revert-release").does == "back to v1.0.0"
+
+
+def undone(change: Change) -> Change:
+    return replace(change, state=ChangeState.UNDONE)
+
+
+def test_once_the_code_is_back_the_database_has_no_way_down_and_the_plan_says_so() -> None:
+    way = plan(BACKUP, undone(CODE), database(ADDITIVE), begun=True, database=True)
+    assert "only v1.3.0's knows the way" in action(way, "revert-database").blocked
+    assert any("Restoring the backup" in b or "cannot go down" in b for b in way.blockers)
+    assert steps(plan(BACKUP, undone(CODE), database(ADDITIVE), begun=True)) == ["restart", "health"]
+
+
+def test_a_rollback_that_failed_at_its_proof_can_be_planned_for_the_proof() -> None:
+    changes = (undone(CODE), undone(PROCESS))
+    assert steps(plan(*changes, begun=True)) == ["health"]
+    assert steps(plan(*changes)) == [], "rolled back: nothing is left to do"
+
+
+def test_a_restore_that_was_chosen_is_not_held_up_by_a_database_that_cannot_go_down() -> None:
+    pending = [migration("b2", destructive=True, up="its downgrade is empty")]
+    way = plan(BACKUP, CODE, database(pending), database=True, restore_backup=True)
+    assert not way.blockers
+    assert "restore-backup" in steps(way)
 
 
 CHANGES = st.lists(

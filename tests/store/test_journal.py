@@ -108,6 +108,36 @@ def test_a_retry_is_a_new_attempt_and_keeps_the_old_one(path: Path) -> None:
     history.close()
 
 
+def test_what_was_told_of_an_attempt_is_never_told_otherwise(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    first, _ = journal.start_attempt(run, "backup")
+    with pytest.raises(IllegalTransition, match="beside the attempt"):
+        journal.settle_step(run, "backup", StepState.SUCCEEDED)
+    journal.interrupt(run, "its runner was gone")
+    with pytest.raises(IllegalTransition, match="interrupted -> succeeded"):
+        journal.end_attempt(first, StepState.SUCCEEDED, 1.0)  # the step may still become that, the attempt not
+    second, _ = journal.start_attempt(run, "backup")
+    with pytest.raises(IllegalTransition):
+        journal.end_attempt(first, StepState.FAILED, 1.0)
+    change = journal.intend_change(run, second, "backup", ChangeKind.BACKUP, "panel.db", {})
+    journal.settle_change(change, ChangeState.UNDONE)
+    with pytest.raises(IllegalTransition, match="undone -> done"):
+        journal.settle_change(change, ChangeState.DONE, {"tag": "pre"})
+    with pytest.raises(IllegalTransition, match="without an attempt"):
+        journal.settle_step(run, "pull", StepState.RUNNING)
+    with pytest.raises(IllegalTransition, match="has not ended"):
+        journal.end_run(run, RunState.WAITING)
+    history = History(path)
+    view = history.run(run)
+    assert view is not None
+    assert [a.state for a in view.step("backup").attempts] == [StepState.INTERRUPTED, StepState.RUNNING]
+    assert view.changes[0].state is ChangeState.UNDONE
+    journal.close()
+    history.close()
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
-from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState, StepState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
@@ -103,7 +103,10 @@ class RollbackScreen(DebvisorScreen[None]):
         view = self.view
         if view is not None:
             run = view.run
-            self.plan = plan_rollback(run.id, run.to_version, run.from_version, view.changes, self.options)
+            begun = run.state in BEGUN_ROLLBACK_STATES
+            self.plan = plan_rollback(
+                run.id, run.to_version, run.from_version, view.changes, self.options, begun=begun
+            )
             self._count(run.id, self.options)
 
     @work(group="rollback-count", exclusive=True, description="count what would be lost")
