@@ -3,9 +3,8 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-PROGRAM: Final = b"debvisor_tui.runner.process"
+from debvisor_tui.runner.argv import RunnerArgv
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,9 @@ def runs_going_on() -> list[GoingOn]:
         try:
             if process.stat().st_uid != os.geteuid():
                 continue
-            arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            if PROGRAM in arguments:
-                _start, config, state_dir = map(os.fsdecode, arguments[arguments.index(PROGRAM) + 1 :])
-                found[GoingOn(Path(config).resolve(), Path(state_dir))] = None
-        except (OSError, ValueError):
-            continue  # gone meanwhile, or no runner
+            words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")[:-1]
+            if (runner := RunnerArgv.parse(words)) is not None:
+                found[GoingOn(Path(runner.config).resolve(), Path(runner.state_dir))] = None
+        except OSError:
+            continue  # gone meanwhile
     return list(found)

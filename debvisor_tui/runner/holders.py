@@ -1,6 +1,5 @@
 """Who holds a lock: in the holder's own words, or, where these are missing, by what the kernel knows of it."""
 
-import json
 import os
 import time
 from dataclasses import dataclass
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from debvisor_tui.model.text import one_line
+from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.peers import account
-
-RUNNER_MODULE = "debvisor_tui.runner.process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +68,9 @@ def _describe(pid: int) -> Holder:
     except (OSError, ValueError, IndexError):
         pass  # gone meanwhile, of another namespace, or hidden: what is known so far must do
     who, what, state_dir = user or "somebody", one_line(" ".join(argv), 80) or "an unknown process", ""
-    if RUNNER_MODULE in argv[:4]:
-        try:
-            start = json.loads(argv[-1])
-            what = one_line(words_of(start["work"]), 60)
-            state_dir = one_line(str(start["state_dir"]), 200)
-            named = one_line(str(start["who"]["name"]), 60)
-            who = named if named == user else f"{named} as {user}"
-        except (ValueError, TypeError, KeyError, AttributeError):
-            pass  # it only looks like one of ours: its command line stands there as it is
+    if (runner := RunnerArgv.parse(argv)) is not None:
+        what, state_dir, named = one_line(runner.what, 60), one_line(runner.state_dir, 200), one_line(runner.who, 60)
+        who = named if named == user else f"{named} as {user}"
     return Holder(pid, who, what, since, user=user, state_dir=state_dir)
 
 

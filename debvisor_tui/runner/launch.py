@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +71,8 @@ def logout_ends_it() -> str:
     )
 
 
-def runner_argv(start: Path, config: str, state_dir: str) -> list[str]:
-    """What the runner is told is in `start`; the rest is for who looks at the processes: whose run this is."""
-    return [sys.executable, "-m", "debvisor_tui.runner.process", str(start), config, state_dir]
-
-
 def launch_service(service: Service, target: str, runner: Sequence[str], token: str) -> int | None:
-    """Start `runner` (:func:`runner_argv`); its pid, 0 if it has ended already. OSError: why it was not started.
+    """Start `runner` (:class:`.RunnerArgv`); its pid, 0 if it has ended already. OSError: why it was not started.
 
     None: it was started, and systemd does not say which process it is.
     """

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.runner.argv import RunnerArgv
+from debvisor_tui.runner.holders import words_of
 from debvisor_tui.runner.identity import identify
-from debvisor_tui.runner.launch import find_service, launch_service, launch_session, runner_argv
+from debvisor_tui.runner.launch import find_service, launch_service, launch_session
 from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.start_file import read_answer, reserve, write_start
 
@@ -76,7 +78,7 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
 def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
     """Start the process, as a service if that can be; its pid, None if that is not known."""
     path = folder / "start.json"
-    runner = runner_argv(path, start["config"], start["state_dir"])
+    runner = _argv(path, start)
     service = find_service()
     why_not = ""
     if service is not None:
@@ -88,9 +90,14 @@ def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
             # systemd may yet start what it did not answer for: without its file it comes to nothing.
             path.unlink(missing_ok=True)
             path = folder / "start-again.json"
-            runner = runner_argv(path, start["config"], start["state_dir"])
+            runner = _argv(path, start)
     write_start(path, {**start, "how": f"setsid{why_not}"})
     return launch_session(runner, places.runner_log)
+
+
+def _argv(path: Path, start: dict[str, Any]) -> list[str]:
+    who = str(start["who"]["name"])
+    return RunnerArgv(str(path), start["config"], start["state_dir"], words_of(start["work"]), who).words
 
 
 def _umask() -> int:

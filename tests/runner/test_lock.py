@@ -16,6 +16,7 @@ from other_user import NOBODY, as_nobody, only_root, said_by_nobody
 from other_user import open_folder as open_folder
 
 from debvisor_tui.model.errors import LockHeld, UsageError
+from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.lock import TargetLock, find_holder
 from debvisor_tui.runner.places import Places
 
@@ -172,12 +173,11 @@ def test_nobodys_runner_is_named_to_root_with_where_it_keeps_its_state(open_fold
     os.chown(theirs.folder, NOBODY.pw_uid, NOBODY.pw_gid)
     mine.prepare()
     # Its command line is that of a runner.
-    work = {"kind": "release", "version": "v1.2.0"}
-    start = {"state_dir": str(theirs.state_dir), "who": {"name": "nobody"}, "work": work}
+    runner = RunnerArgv(str(checkout), "t.toml", str(theirs.state_dir), "release v1.2.0", "nobody")
     code = """
-lock = TargetLock.acquire(Places(Path(sys.argv[2]), "t"), "x", "x", [Path(sys.argv[3])])
+lock = TargetLock.acquire(Places(Path(sys.argv[4]), "t"), "x", "x", [Path(sys.argv[2])])
 print("held", flush=True); sys.stdin.read()"""
-    with as_nobody(code, "debvisor_tui.runner.process", theirs.state_dir, checkout, json.dumps(start)) as holder:
+    with as_nobody(code, *runner.words[2:]) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LockHeld) as refused:
