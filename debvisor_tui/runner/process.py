@@ -1,4 +1,4 @@
-"""The detached process that owns a run: `python -m debvisor_tui.runner.process START …` (argv.py), started by launch.py.
+"""The detached process that owns a run: `python -m debvisor_tui.runner.process START …` (argv.py), by launch.py.
 
 START names a file with one JSON object, which is removed at once: {"config", "state_dir", "ready", "log", "how",
 "umask", "environment" (for a service, which does not inherit its caller's), "who": {…}, "work": {"kind": "release",
