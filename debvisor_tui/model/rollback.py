@@ -105,11 +105,10 @@ def plan_rollback(
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
     live = [c for c in standing if not c.moved_nothing]
     restore = _restore(live, options)
-    code = _code(live, to_version)
-    code_went_back = not code.enabled and bool(undone & _RELEASED)
-    no_way = (
-        f"{to_version}'s code is in place again, and only {from_version}'s knows the way" if code_went_back else ""
-    )
+    went_back = bool(undone & _RELEASED)
+    code = _code(live, to_version, went_back=went_back)
+    too_late = f"{to_version}'s code is in place again, and only {from_version}'s knows the way"
+    no_way = too_late if went_back and not code.enabled else ""
     database = _database(standing, options, losses or {}, restoring=restore.enabled, no_way=no_way)
     process = any(c.kind is ChangeKind.PROCESS for c in live)
     moves = database.enabled or code.enabled or restore.enabled
@@ -266,11 +265,12 @@ def _loss(names: Sequence[str], losses: Losses) -> str:
     return ", ".join(parts)
 
 
-def _code(changes: Sequence[Change], to_version: str) -> Action:
+def _code(changes: Sequence[Change], to_version: str, *, went_back: bool) -> Action:
     title = spec(RunKind.ROLLBACK, "revert-release").title
     moved = [c for c in changes if c.kind in _RELEASED]
     if not moved:
-        return Action("revert-release", title, "nothing to undo: the release was not put in place")
+        was = f"{to_version} is in place again" if went_back else "the release was not put in place"
+        return Action("revert-release", title, f"nothing to undo: {was}")
     before = moved[0].before
     exact = before.get("commit") or before.get("id") or ""
     # What was not recorded with the change is known of the run: the task goes back to the commit it began at.

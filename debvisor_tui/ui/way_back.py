@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from debvisor_tui.model.errors import RunnerGone
-from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.views import RunSummary
 from debvisor_tui.ui.session import Session
@@ -29,10 +28,11 @@ async def ask_runner_or_start(session: Session, release: int, options: RollbackO
 
     try:
         async with _runner(session) as client:
-            if client.run != release:
+            owned = client.run
+            if not await _belongs(session, owned, release):
                 raise RunnerGone("The runner owns another run.")
             await client.command("rollback", options=options.to_json())
-            return await _begun(session, release)
+            return await _begun(session, release, after=owned)
     except RunnerGone:
         return await spawn.start_rollback(session.settings, session.places, release, options, session.person)
 
@@ -61,14 +61,20 @@ async def _listen(client: "RunnerClient") -> None:
         pass
 
 
-async def _begun(session: Session, release: int) -> int:
-    """The rollback run of `release`, once it is in the journal."""
+async def _belongs(session: Session, run: int, release: int) -> bool:
+    """Whether `run` is `release`, or a rollback of it."""
+    summary = await session.history(lambda history: history.summary(run), None)
+    return run == release or (summary is not None and summary.of_run == release)
+
+
+async def _begun(session: Session, release: int, after: int) -> int:
+    """The rollback run of `release` that comes after run `after`, once it is in the journal."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
             while True:
                 none: list[RunSummary] = []
                 for run in await session.history(lambda history: history.runs(limit=5), none):
-                    if run.kind is RunKind.ROLLBACK and run.of_run == release and run.ended_at is None:
+                    if run.id > after and run.of_run == release and run.ended_at is None:
                         return run.id
                 await asyncio.sleep(LOOK_EVERY)
     return release

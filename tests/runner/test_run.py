@@ -213,3 +213,31 @@ def test_an_additive_release_that_has_ended_is_rolled_back_without_its_database(
             await start_rollback(host.settings, host.places, run, RollbackOptions(), ANNA)
 
     asyncio.run(story())
+
+
+def test_a_rollback_that_failed_is_replaced_by_one_that_restores_the_backup(host: Host) -> None:
+    host.configure(lambda c: c["health"].update(timeout="2s"))
+    host.configure(lambda c: c["monitor"].update(duration="1s", interval="200ms", min_requests=1))
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.2.0", ANNA, auto=True)
+        async with attached(host) as (client, heard):
+            gate = await host.gate(run, GateKind.ATTEST, "review")
+            await answer(client, gate, Answer.ATTEST, reason="read")
+            gate = await host.gate(run, GateKind.ACKNOWLEDGE, "migration-check")
+            await answer(client, gate, Answer.ACKNOWLEDGE)
+            await until(lambda: host.state(run) is RunState.SUCCEEDED, "v1.2.0 runs")
+        await until(lambda: not host.runner_pid(), "its runner has ended")
+        # The new schema stays: what the old release needs is not there.
+        first = await start_rollback(host.settings, host.places, run, RollbackOptions(database=False), ANNA)
+        await host.gate(first, GateKind.FAILED, "health")
+        async with attached(host) as (client, heard):
+            with pytest.raises(Refused, match=r"only v1\.2\.0's knows the way"):
+                await client.command("rollback", options=RollbackOptions(database=True).to_json())
+            await client.command("rollback", options=RollbackOptions(restore_backup=True).to_json())
+            await until(lambda: any(m["type"] == "run" for m in heard), "another run does it")
+        await until(lambda: host.state(run) is RunState.ROLLED_BACK, "the old release answers")
+        assert host.state(first) is RunState.FAILED
+        assert [step.id for step in host.view(first + 1).steps] == ["restore-backup", "restart", "health"]
+
+    asyncio.run(story())

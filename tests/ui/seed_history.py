@@ -9,7 +9,7 @@ from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.playbook import RELEASE_STEPS
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
-from debvisor_tui.model.states import StepState
+from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, RunView, Version
 
@@ -103,4 +103,5 @@ def destructive(story: seed.Story) -> int:
 def counted(view: RunView, options: RollbackOptions) -> RollbackPlan:
     """The plan with rows counted, as the question to the live database would answer it."""
     losses = {"vm.owner": 61, "node.region": 12}
-    return plan_rollback(view.run.id, view.run.to_version, view.run.from_version, view.changes, options, losses)
+    run, begun = view.run, view.run.state in BEGUN_ROLLBACK_STATES
+    return plan_rollback(run.id, run.to_version, run.from_version, view.changes, options, losses, begun=begun)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import seed
 import seed_history
-from stage import play, runner, shown, text_of, until
+from stage import play, runner, said, shown, text_of, until
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.runner import ask, spawn
 from debvisor_tui.runner.client import RunnerClient
@@ -212,3 +213,56 @@ def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene
             await until(lambda: "type production" in text_of(app), pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
+
+
+def begun_and_failed(story: seed.Story) -> int:
+    """A release whose rollback waits: the old release does not answer."""
+    run = seed.whole(story)
+    story.rollback(run, ["revert-release", "restart", "health"])
+    story.play("revert-release", "restart")
+    story.wait(GateKind.FAILED, "health", "The old release does not answer.")
+    return run
+
+
+def test_a_rollback_that_stands_still_can_be_replaced_by_another(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, at = seeded(tmp_path, begun_and_failed)
+    monkeypatch.setattr(DebvisorApp, "show_run", lambda _app, _run: None)
+
+    async def story_of_the_test() -> None:
+        session = seed.session(tmp_path, at=at)
+        async with runner(session, run + 1) as there, shown(session) as (app, pilot):
+            app.push_screen(RollbackScreen(run + 1))
+            await until(lambda: f"Run {run + 1}, the rollback that was begun, ends" in text_of(app), pilot)
+            await pilot.press("space")
+            await until(lambda: "! loses: every row written since the backup" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "type production" in text_of(app), pilot)
+            await pilot.press(*"production", "enter")
+            await until(lambda: there.commands, pilot)
+            assert there.commands == [("rollback", {"options": {"database": None, "restore_backup": True}})]
+            assert world["started"] == []
+
+    play(story_of_the_test())
+
+
+def test_a_rollback_at_work_is_not_disturbed(world: dict[str, Any], tmp_path: Path) -> None:
+    def at_work(story: seed.Story) -> int:
+        run = seed.whole(story)
+        story.rollback(run, ["revert-release", "restart", "health"])
+        story.start("revert-release")
+        return run
+
+    run, at = seeded(tmp_path, at_work)
+
+    async def story_of_the_test() -> None:
+        session = seed.session(tmp_path, at=at)
+        async with runner(session, run + 1) as there, shown(session) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "Code back" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: f"Run {run + 1} is rolling it back just now." in said(app), pilot)
+            assert there.commands == []
+
+    play(story_of_the_test())

@@ -18,7 +18,7 @@ from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState, StepState
-from debvisor_tui.model.views import RunView
+from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, TypedDialog
@@ -67,6 +67,7 @@ class RollbackScreen(DebvisorScreen[None]):
     def __init__(self, run: int) -> None:
         super().__init__()
         self.run_id = run
+        self.under_way: RunSummary | None = None  # a rollback of this release that was begun and has not ended
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "roll back", f"run {self.run_id}")
@@ -89,12 +90,14 @@ class RollbackScreen(DebvisorScreen[None]):
             if view is not None and view.run.kind is RunKind.ROLLBACK and view.run.of_run is not None:
                 release = view.run.of_run
                 view = await self.session.history(lambda history: history.run(release), None)
+            active = await self.session.history(lambda history: history.active(), None)
         except DebvisorError as error:
             self.failure = error
             return
         if view is None:
             self.failure = DebvisorError(f"There is no run {self.run_id} in the journal.", "Press esc to go back.")
             return
+        self.under_way = active if active is not None and active.of_run == view.run.id else None
         self.view = view
         self._replan()
 
@@ -103,7 +106,7 @@ class RollbackScreen(DebvisorScreen[None]):
         view = self.view
         if view is not None:
             run = view.run
-            begun = run.state in BEGUN_ROLLBACK_STATES
+            begun = run.state in BEGUN_ROLLBACK_STATES or self.under_way is not None
             self.plan = plan_rollback(
                 run.id, run.to_version, run.from_version, view.changes, self.options, begun=begun
             )
@@ -166,12 +169,15 @@ class RollbackScreen(DebvisorScreen[None]):
         if not plan.enabled and not plan.blockers:
             return Content(f"{plan.from_version} has changed nothing that needs undoing.")
         counting = "counting what would be lost…" if self.counting else "Nothing is done before you press enter."
-        step = self._running_step()
+        step, other = self._running_step(), self.under_way
         return Content.assemble(
             ("Back to ", ""),
             (plan.to_version, "bold"),
             (f".  {counting}", "$muted"),
             (f"\n! {step} is running now: it will be cancelled first.", "$warn") if step else "",
+            (f"\n! Run {other.id}, the rollback that was begun, ends; this one takes its place.", "$warn")
+            if other is not None and other.state is not RunState.RUNNING
+            else "",
         )
 
     def _running_step(self) -> str:
@@ -207,8 +213,8 @@ class RollbackScreen(DebvisorScreen[None]):
             return "You observe this run. Take over on its screen (T) first."
         if view.run.state is RunState.ROLLED_BACK:
             return f"Run {view.run.id} has been rolled back already."
-        if view.run.state is RunState.ROLLING_BACK:
-            return f"Run {view.run.id} is being rolled back already."
+        if self.under_way is not None and self.under_way.state is RunState.RUNNING:
+            return f"Run {self.under_way.id} is rolling it back just now. See it there; c cancels its step."
         if plan.blockers:
             return plan.blockers[0]
         if not plan.enabled:
