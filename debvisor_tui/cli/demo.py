@@ -108,18 +108,34 @@ def _ship(choice: Choice, version: str) -> int:
 
 
 def _leave(sandbox: "Sandbox", choice: Choice, *, keep: bool) -> None:
-    """Clean up, unless the sandbox is to be kept or a run is going on in it: nothing is lost."""
+    """Clean up, unless the sandbox is to be kept or a run in it has not ended: nothing is lost."""
     from debvisor_tui.runner.lock import find_lasting_holder
 
     places = choice.places(choice.settings())
     holder = find_lasting_holder(places)
-    if keep or holder is not None:
+    unfinished = _unfinished(places)
+    if keep or holder is not None or unfinished:
         if holder is not None:
             say(f"{holder.what} goes on in {sandbox.dir}.")
+        elif unfinished:
+            say(f"Run {unfinished} in {sandbox.dir} was not ended; it can be taken up, or rolled back.")
+        (sandbox.dir / OWNER).unlink(missing_ok=True)  # it is not swept away any more
         say(f"The sandbox runs on. Open it again: debvisor-tui demo --dir {sandbox.dir}")
         say(f"Stop it: debvisor-tui demo --dir {sandbox.dir} --stop")
         return
     sandbox.destroy()
+
+
+def _unfinished(places: "Places") -> int:
+    """The run that has not ended, 0 if there is none."""
+    from debvisor_tui.store.history import History
+
+    if not places.has_journal():
+        return 0
+    history = History(places.journal)
+    with contextlib.closing(history):
+        active = history.active()
+    return active.id if active is not None else 0
 
 
 def _stop(folder: Path | None) -> None:
