@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.platforms.scratch import scratch
 from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.holders import words_of
 from debvisor_tui.runner.identity import identify
@@ -58,10 +58,10 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
         "umask": _umask(),
     }
     try:
-        with tempfile.TemporaryDirectory(prefix="start-", dir=places.folder) as folder:
-            ready = Path(folder) / "ready.json"
+        with scratch("start", places.folder) as folder:
+            ready = folder / "ready.json"
             reserve(ready)
-            pid = await asyncio.to_thread(_launch, Path(folder), start, places)
+            pid = await asyncio.to_thread(_launch, folder, start, places)
             answer = await _wait(ready, pid, places)
     except OSError as error:
         raise DebvisorError(

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.text import sanitise
 from debvisor_tui.platforms.database import Database, open_database
 from debvisor_tui.platforms.execute import Executor, run_quietly
+from debvisor_tui.platforms.scratch import scratch
 
 PROBE: Final = Path(__file__).parent / "alembic_probe"
 POLL: Final = 0.1  # seconds between two looks at the events file
@@ -135,8 +135,8 @@ async def downgrade(settings: Settings, execute: Executor, target: str, on_event
 
 
 async def _move(settings: Settings, execute: Executor, command: str, target: str, on_event: OnEvent | None) -> Moved:
-    with tempfile.TemporaryDirectory(prefix="debvisor-") as folder:
-        events = Path(folder) / "events"
+    with scratch("events") as folder:
+        events = folder / "events"
         events.touch(0o600)
         async with _following(events, on_event or (lambda event: None)):
             found = _clean(await _ask(settings, execute, command, target, events=events))

@@ -1,6 +1,5 @@
 """A commit's files in a temporary folder: looked at while the checkout stays as it is."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.platforms.execute import Executor
 from debvisor_tui.platforms.git import Git, shown_git
+from debvisor_tui.platforms.scratch import scratch
 from debvisor_tui.tasks.database import Tree
 
 WRITING: Final = 600.0  # seconds for a large repository on a slow disk
@@ -26,9 +26,9 @@ async def exported(execute: Executor, checkout: Path, commit: str) -> AsyncItera
             f"Commit {commit[:12]} is not in {checkout}",
             f"Fetch it with `{shown_git(checkout, 'fetch', '--tags')}`, then retry.",
         )
-    with tempfile.TemporaryDirectory(prefix="debvisor-tree-", ignore_cleanup_errors=True) as folder:
+    with scratch("tree") as folder:
         environ = {**git.environ, "GIT_INDEX_FILE": f"{folder}/index"}
-        tree = Path(folder) / "tree"
+        tree = folder / "tree"
         tree.mkdir(0o700)
         await git.run("read-tree", commit, environ=environ, limit=WRITING)
         await git.run("checkout-index", "--all", "--quiet", f"--prefix={tree}/", environ=environ, limit=WRITING)
