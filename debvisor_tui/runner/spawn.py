@@ -1,7 +1,10 @@
 """Starting a runner: a process of its own session that outlives whoever started it."""
 
 import asyncio
+import contextlib
 import os
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +12,6 @@ from typing import Any, Protocol
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
-from debvisor_tui.platforms.scratch import scratch
 from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.holders import words_of
 from debvisor_tui.runner.identity import identify
@@ -19,6 +21,8 @@ from debvisor_tui.runner.start_file import read_answer, reserve, write_start
 
 START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the origin
 POLL = 0.01
+PREFIX = "start-"
+LEFT = 3600.0  # seconds: no start takes as long, so whoever made a folder of this age was killed
 
 
 class Configured(Protocol):
@@ -58,10 +62,11 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
         "umask": _umask(),
     }
     try:
-        with scratch("start", places.folder) as folder:
-            ready = folder / "ready.json"
+        _sweep(places.folder)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=places.folder) as folder:
+            ready = Path(folder) / "ready.json"
             reserve(ready)
-            pid = await asyncio.to_thread(_launch, folder, start, places)
+            pid = await asyncio.to_thread(_launch, Path(folder), start, places)
             answer = await _wait(ready, pid, places)
     except OSError as error:
         raise DebvisorError(
@@ -98,6 +103,14 @@ def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
 def _argv(path: Path, start: dict[str, Any]) -> list[str]:
     who = str(start["who"]["name"])
     return RunnerArgv(str(path), start["config"], start["state_dir"], words_of(start["work"]), who).words
+
+
+def _sweep(where: Path) -> None:
+    """Remove what starts that were killed left behind: their files hold the environment of whoever started."""
+    for folder in where.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if time.time() - folder.lstat().st_mtime > LEFT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -87,7 +87,7 @@ def how(host: Host, run: int) -> str:
 
 
 def nothing_of_start_is_left(host: Host) -> bool:
-    return not list(host.places.folder.glob("debvisor-start-*"))
+    return not list(host.places.folder.glob("start-*"))
 
 
 def test_as_a_service_it_gets_the_environment_and_tells_nobody(
