@@ -17,6 +17,7 @@ from textual.screen import Screen
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.paint import literal
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
@@ -207,4 +208,5 @@ class DebvisorApp(App[int]):
                 owner = screen if bindings in screen._bindings.key_to_bindings.values() else self
                 why = screen.refusal(binding.action) if isinstance(screen, DebvisorScreen) else ""
                 shown = f"{binding.description.capitalize()}  ({binding.key_display or binding.key})"
-                yield SystemCommand(shown, why or binding.tooltip, partial(self.run_action, binding.action, owner))
+                run = partial(self.run_action, binding.action, owner)
+                yield SystemCommand(shown, literal(why or binding.tooltip), run)
