@@ -1,18 +1,21 @@
 """Hostile text at every door, on real processes and a real terminal: none of it acts, all of it can be read."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import pytest
-from foreign import LINE, SEEN, Page, Web, intruders, report, web
-from release_host import Host
+from foreign import LINE, MARKUP, SEEN, Page, Web, intruders, report, web
+from release_host import ANNA, Host, answer, attached, until
+from screenings import Screenings, paste, program, see
 from terminal import Terminal
 
+from debvisor_tui.model.gates import Answer, GateKind
+from debvisor_tui.model.states import StepState
+from debvisor_tui.runner.spawn import start_release
 from debvisor_tui.sandbox.commands import git
 
 VERSION = "v1.4.0"
@@ -33,46 +36,19 @@ for stream, name in ((out, b"out"), (err, b"err")):
     stream.write(b"\\n")
 out.write(b"long7f3 " + b"x" * size + b" end7f3\\n" + b"\\x1b]0;PWNED7f3 never ended\\n" + b"last7f3\\n")
 """
-
-
-def program(host: Host, *words: str) -> list[str]:
-    sandbox = host.sandbox
-    options = ["--config", str(sandbox.config_path), "--state-dir", str(sandbox.state_dir)]
-    return [sys.executable, "-m", "debvisor_tui", *options, *words]
-
-
-@dataclass
-class Screenings:
-    """Programs on terminals, and what each of them wrote to its own."""
-
-    host: Host
-    written: dict[str, bytes] = field(default_factory=dict)
-
-    @contextmanager
-    def tui(self, name: str, *words: str) -> Iterator[Terminal]:
-        terminal = Terminal(program(self.host, *words))
-        try:
-            yield terminal
-            terminal.type(b"\x11")  # ctrl+q
-            assert terminal.wait() == 0
-        finally:
-            terminal.close()
-            self.written[name] = terminal.output
-
-    def command(self, *words: str, code: int = 0) -> str:
-        """A command's whole output, as its terminal gets it."""
-        terminal = Terminal(program(self.host, *words))
-        try:
-            assert terminal.wait() == code, terminal.output.decode("utf-8", "replace")
-        finally:
-            terminal.close()
-            self.written[" ".join(words)] = terminal.output
-        return terminal.output.decode("utf-8")
-
-    def hold(self) -> None:
-        """Nothing foreign has acted."""
-        found = {name: intruders(output)[:5] for name, output in self.written.items()}
-        assert {name: what for name, what in found.items() if what} == {}
+LOUD = 50_000  # lines
+#: Prints LOUD lines, and goes on until it is told that the keys were answered.
+SHOUTS = f"""
+import sys, time
+from pathlib import Path
+line, told, n = open(sys.argv[1], encoding="utf-8").read(), Path(sys.argv[2]), 0
+while n < {LOUD} or not told.exists():
+    print("shout", n, line[:60], flush=n % 50 == 0)
+    n += 1
+    if n % 500 == 0:
+        time.sleep(0.02)
+print("shouts", n)
+"""
 
 
 def hostile_release(host: Host) -> None:
@@ -138,19 +114,6 @@ def hostile(make_host: Callable[[], Host]) -> Iterator[tuple[Screenings, Web]]:
         hostile_pages(site)
         hostile_config(host, site)
         yield Screenings(host), site
-
-
-def see(terminal: Terminal, *words: str, gone: str = "") -> None:
-    """Wait until all `words` are on the screen, and `gone` is not."""
-
-    def seen(text: str) -> bool:
-        return all(word in text for word in words) and not (gone and gone in text)
-
-    terminal.until(seen, " and ".join([*words, *([f"no {gone}"] if gone else [])]))
-
-
-def paste(terminal: Terminal, text: str) -> None:
-    terminal.type(b"\x1b[200~" + text.encode() + b"\x1b[201~")
 
 
 #: Terminals take escape characters out of a paste, and nothing else.
@@ -290,3 +253,44 @@ def everything_is_kept(host: Host) -> None:
     commit = next(e for e in document["evidence"] if e["name"] == "commits")["value"]["commits"][0]
     assert commit["subject"].startswith("before7f3 [bold red]alarm[/]")
     assert commit["author"].startswith("before7f3 [bold red]alarm[/]")
+
+
+def test_keys_are_answered_while_a_step_shouts(make_host: Callable[[], Host]) -> None:
+    host = make_host()
+    line, told = host.sandbox.dir / "line", host.sandbox.dir / "answered"
+    line.write_text(LINE.partition(MARKUP)[2].strip(), encoding="utf-8")
+    shouts = [sys.executable, "-c", SHOUTS, str(line), str(told)]
+    host.configure(lambda c: c.update(steps={"review": {"command": shouts}}))
+
+    async def begin() -> int:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            await answer(client, gate, Answer.RUN)
+            await until(lambda: bool(host.view(run).step("review").attempts), "the step began")
+        return run
+
+    run = asyncio.run(begin())
+    screenings = Screenings(host)
+    with screenings.tui("shouted at") as terminal:
+        see(terminal, "Code review", "shout ")
+        terminal.type(b"l")
+        see(terminal, "back to the step", "shout ")
+        terminal.type(b"\x1b[H")  # the first lines; the others come on
+        see(terminal, "shout 0 ")
+        terminal.type(b"?")
+        see(terminal, "HOW A RUN WORKS")
+        terminal.type(b"\x1b")
+        see(terminal, "shout 0 ", gone="HOW A RUN WORKS")
+        assert host.view(run).step("review").state is StepState.RUNNING
+        told.touch()
+        asyncio.run(host.gate(run, GateKind.READY, "ci"))
+        see(terminal, "Nothing was logged yet")  # it has gone on with the run
+        terminal.type(b"l")
+        see(terminal, "CI is next")
+        terminal.type(b"k")
+        see(terminal, "shouts ")
+    lines = [text for text in host.lines(run, "review") if text.startswith("shout")]
+    assert len(lines) > LOUD
+    assert lines[-1] == f"shouts {len(lines) - 1}"
+    screenings.hold()
