@@ -1,5 +1,6 @@
 """Where errors end: what an operator sees of any failure is a sentence and an exit code, never a traceback."""
 
+import io
 import os
 import sys
 import tempfile
@@ -34,7 +35,9 @@ def run_app(app: typer.Typer, name: str) -> NoReturn:
     except typer.Abort:
         sys.exit(INTERRUPTED)
     except COMMAND_LINE_ERRORS as error:
-        error.show(file=sys.stderr)
+        shown = io.StringIO()  # it repeats what was typed, and who typed may have pasted
+        error.show(file=shown)
+        say(shown.getvalue().rstrip())
         sys.exit(error.exit_code if error.exit_code else 2)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -15,6 +15,7 @@ from debvisor_tui.cli.people import whoami
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
 from debvisor_tui.model.people import Person
+from debvisor_tui.model.scrub import scrub_all
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import full_time
 
@@ -160,7 +161,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     choice: Choice = context.obj
     settings = choice.settings()
     places = choice.places(settings)
-    now = asyncio.run(what_runs_now(settings))
+    settings.remember_secrets()
+    now = scrub_all(asdict(asyncio.run(what_runs_now(settings))))  # found in the world: it may say anything
     holder = find_holder(places)
     active, last, under_way = None, [], ""
     if places.has_journal():
@@ -174,19 +176,18 @@ def status(context: typer.Context, as_json: Json = False) -> None:
             {
                 "target": settings.name,
                 "production": settings.production,
-                "now": asdict(now),
+                "now": now,
                 "run": {**summary_document(active), "under_way": under_way} if active else None,
                 "runner": asdict(holder) if holder else None,
                 "last_runs": [summary_document(run) for run in last],
             }
         )
         return
-    print(
-        f"{settings.name}: {now.version or 'unknown version'} ({now.commit[:12]}), database at {now.revision or '-'}"
-    )
-    for probe in now.probes:
-        print(f"  {'✓' if probe.ok else '✗'} {probe.name}: {probe.text}")
-    for problem in now.problems:
+    version, revision = now["version"] or "unknown version", now["revision"] or "-"
+    print(f"{settings.name}: {version} ({now['commit'][:12]}), database at {revision}")
+    for probe in now["probes"]:
+        print(f"  {'✓' if probe['ok'] else '✗'} {probe['name']}: {probe['text']}")
+    for problem in now["problems"]:
         print(f"  ! {problem}")
     if active is None:
         print("No run goes on.")

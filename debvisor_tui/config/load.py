@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from debvisor_tui.config.known import Loc
 from debvisor_tui.config.places import find_config
 from debvisor_tui.config.problems import problems_of
-from debvisor_tui.config.settings import NOT_KEYS, Settings, url_password
+from debvisor_tui.config.secrets import url_passwords
+from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.suggest import unknown_key
 from debvisor_tui.model.errors import ConfigError, Problem, UsageError
 from debvisor_tui.model.text import one_line
@@ -86,7 +87,7 @@ def _warnings(path: Path, settings: Settings) -> tuple[str, ...]:
     plain: list[Loc] = []
     if settings.smoke.password.plain is not None:
         plain.append(("smoke", "password"))
-    if url_password(settings.database.url.plain or ""):
+    if url_passwords(settings.database.url.plain or ""):
         plain.append(("database", "url"))
     if not plain or not path.stat().st_mode & 0o077:
         return ()

@@ -1,9 +1,11 @@
 """Secrets by reference: from the environment, a file or a command; a type that never prints itself."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -12,6 +14,14 @@ from debvisor_tui.model.scrub import remember
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds
 EXPECTED: Final = 'expected a string, or one of { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", …] }'
+
+_URL_PASSWORD = re.compile(r"^[\w.+-]+://[^:/@]*:([^@]*)@")  # as SQLAlchemy reads it
+
+
+def url_passwords(url: str) -> tuple[str, ...]:
+    """The password inside a database URL, as it stands there and decoded; empty if it holds none."""
+    match = _URL_PASSWORD.match(url)
+    return tuple(dict.fromkeys((match[1], unquote(match[1])))) if match and match[1] else ()
 
 
 def _no_nul(value: str) -> str:
@@ -104,7 +114,7 @@ class SecretRef(BaseModel):
     def resolve(self, place: str) -> Secret:
         """The secret's value. `place` (such as "database.url") names it in errors; UsageError if it is not there."""
         secret = self._find(place)
-        remember(secret.reveal())
+        remember(secret.reveal(), *url_passwords(secret.reveal()))
         return secret
 
     def _find(self, place: str) -> Secret:

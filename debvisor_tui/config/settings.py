@@ -3,10 +3,10 @@
 Each key's `description` is what `config init`, `config schema` and the error for a missing key say of it.
 """
 
-import re
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,14 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef
+from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url_passwords
 from debvisor_tui.model.durations import parse_duration
+from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.scrub import remember
 from debvisor_tui.model.text import one_line
 
 LONGEST = 7 * 86_400.0  # seconds: what is longer is a slip of the unit
-
-_URL_PASSWORD = re.compile(r"^[\w.+-]+://[^:/@]*:([^@]*)@")  # as SQLAlchemy reads it
 
 
 def _duration(value: Any) -> Any:
@@ -280,14 +279,16 @@ class Settings(Part):
         """Every secret's value, for redaction; passwords inside URLs too. UsageError if one cannot be had."""
         url = self.database.url.resolve("database.url").reveal()
         found = [self.smoke.password.resolve("smoke.password").reveal()]
-        for inside in (url_password(value) for value in (url, *self.database.environment.values())):
-            if inside:
-                found += [inside, unquote(inside)]
+        for value in (url, *self.database.environment.values()):
+            found += url_passwords(value)
         remember(*found)
         return tuple(dict.fromkeys(s for s in found if s))
 
-
-def url_password(url: str) -> str:
-    """The password that stands in a database URL, as it stands there (percent-encoded), or ""."""
-    match = _URL_PASSWORD.match(url)
-    return match[1] if match else ""
+    def remember_secrets(self) -> None:
+        """Have this process redact them, as far as they can be had for nothing: who only looks runs no command."""
+        for place, secret in (("database.url", self.database.url), ("smoke.password", self.smoke.password)):
+            if secret.command is None:
+                with contextlib.suppress(UsageError):
+                    secret.resolve(place)
+        for value in self.database.environment.values():
+            remember(*url_passwords(value))

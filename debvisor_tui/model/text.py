@@ -11,11 +11,13 @@ import json
 import re
 import shlex
 from codecs import getincrementaldecoder
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 MAX_LINE = 16_384  # characters; what is longer is continued on further lines
 REDACTED = "••••••"
+CUT = "…"  # what one_line ends with where it has cut
 MIN_SECRET = 4  # characters; a shorter secret would redact half of every log
 MARKS = 3
 
@@ -52,33 +54,43 @@ def sanitise(text: str) -> str:
 def one_line(text: str, limit: int = 500) -> str:
     """`text` for a place that has one line: sanitised, white space folded, cut at `limit` characters."""
     folded = " ".join(sanitise(text).split())
-    return folded if len(folded) <= limit else folded[: limit - 1] + "…"
+    return folded if len(folded) <= limit else folded[: limit - 1] + CUT
 
 
 class Redactor:
     """Replaces every known secret in a text, also as URLs, JSON, shells and basic authentication write it.
 
     It knows the secrets' values and nothing else of them. It is for sanitised text: what stood inside a secret there,
-    such as a colour, is gone by then. Each line of a secret of several lines counts by itself.
+    such as a colour, is gone by then. Each line of a secret of several lines counts by itself. So does the beginning
+    of one before the … of :func:`one_line`: most texts are cut before anybody knows the secrets.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._pattern: re.Pattern[str] | None = None
+        self._begun: re.Pattern[str] | None = None  # made when first needed: it is long
         self._secrets: set[str] = set()
         self.longest = 0  # characters
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
-        for secret in secrets:
-            parts = {secret, *secret.splitlines()}
-            self._secrets.update(form for part in parts for form in _forms(part) if len(form) >= MIN_SECRET)
-        if self._secrets:  # the longest first: one secret may begin with another
-            longest_first = sorted(self._secrets, key=len, reverse=True)
-            self.longest = len(longest_first[0])
-            self._pattern = re.compile("|".join(re.escape(s) for s in longest_first))
+        parts = {part for secret in secrets for part in (secret, *secret.splitlines())}
+        new = {form for part in parts for form in _forms(part) if len(form) >= MIN_SECRET} - self._secrets
+        if new:
+            self._secrets |= new
+            self.longest = max(map(len, self._secrets))
+            self._pattern = _any_of(self._secrets)
+            self._begun = None
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub(REDACTED, text) if self._pattern else text
+        if self._pattern is None:
+            return text
+        text = self._pattern.sub(REDACTED, text)
+        if CUT not in text:
+            return text
+        if self._begun is None:
+            begun = {s[:length] for s in self._secrets for length in range(MIN_SECRET, len(s))}
+            self._begun = _any_of(begun, f"(?={CUT})") if begun else self._pattern
+        return self._begun.sub(REDACTED, text)
 
     def safe_cut(self, text: str, at: int) -> int:
         """Where `text` may be cut, at `at` or before it, without cutting a secret in two."""
@@ -90,6 +102,12 @@ class Redactor:
         return at
 
 
+def _any_of(words: Iterable[str], then: str = "") -> re.Pattern[str]:
+    """The longest first: one may begin with another."""
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){then}")
+
+
 def _forms(secret: str) -> set[str]:
     """`secret` as it may be written: plainly, in a URL, in JSON, for a shell, by Python, in base64."""
     if len(secret) < MIN_SECRET:
@@ -98,13 +116,35 @@ def _forms(secret: str) -> set[str]:
     quoted = {quote(data), quote(data, safe=""), quote_plus(data)}
     forms = {secret, *quoted, *(re.sub("%..", lambda m: m[0].lower(), form) for form in quoted)}
     forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    forms |= {shlex.quote(secret).removeprefix("'").removesuffix("'"), base64.b64encode(data).decode().rstrip("=")}
+    forms |= {shlex.quote(secret).removeprefix("'").removesuffix("'"), *(_base64(data, at) for at in range(3))}
+    forms |= {" ".join(form.split()) for form in forms}  # as one_line has it
     return {sanitise(form) for form in forms}
+
+
+def _base64(data: bytes, at: int) -> str:
+    """What base64 makes of `data` wherever it stands in what is encoded, `at` bytes after a multiple of three.
+
+    Basic authentication encodes "name:password". The letters that hold bits of a neighbour are left out.
+    """
+    encoded = base64.b64encode(b"\0" * at + data).decode().rstrip("=")
+    whole = len(encoded) if (at + len(data)) % 3 == 0 else len(encoded) - 1
+    return encoded[(0, 2, 3)[at] : whole]
 
 
 def clean(text: str, redact: Redactor) -> str:
     """Foreign text, safe to keep and to show: no control sequence, no secret."""
     return redact(sanitise(text))
+
+
+def clean_all(value: Any, redact: Redactor) -> Any:
+    """`value`, plain data, with every text in it cleaned, all the way down; tuples become lists."""
+    if isinstance(value, str):
+        return clean(value, redact)
+    if isinstance(value, Mapping):
+        return {clean(str(k), redact): clean_all(v, redact) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_all(v, redact) for v in value]
+    return value
 
 
 class LineAssembler:

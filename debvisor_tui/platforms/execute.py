@@ -29,7 +29,8 @@ OnStart = Callable[[int], Awaitable[None]]
 class Completed:
     """`exit_code` is negative if a signal ended it, as in subprocess; 127 if the program is not there.
 
-    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB. `left_open`: the command ended, but
+    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB, in
+    whole lines. `left_open`: the command ended, but
     something that it started still holds its output open; what that writes is not read any more.
     """
 
@@ -106,7 +107,7 @@ async def execute(
         for pump in pumps:
             pump.close()
     left_open = any(pump.gave_up for pump in pumps)
-    return Completed(tuple(argv), child.returncode, bytes(kept), bytes(tail), left_open)
+    return Completed(tuple(argv), child.returncode, bytes(kept), _whole_lines(bytes(tail)), left_open)
 
 
 async def run_quietly(
@@ -126,6 +127,11 @@ async def run_quietly(
     if check and done.exit_code != 0:
         raise describe_failure(argv, done.exit_code, done.stderr)
     return done
+
+
+def _whole_lines(tail: bytes) -> bytes:
+    """`tail` without the line that it begins in the middle of, if it was cut: perhaps in the middle of a secret."""
+    return tail if len(tail) < TAIL_LIMIT else tail.partition(b"\n")[2]
 
 
 def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

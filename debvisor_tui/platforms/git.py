@@ -146,7 +146,7 @@ class Git:
         return parse_tags(done.text)
 
     async def describe(self) -> str:
-        return await self._line("describe", "--tags", "--always", "--abbrev=12")
+        return one_line(await self._line("describe", "--tags", "--always", "--abbrev=12"), 200)
 
     async def log(self, older: str, newer: str) -> tuple[Commit, ...]:
         """The commits of `newer` that `older` does not have, newest first, at most `LISTED`."""

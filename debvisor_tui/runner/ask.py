@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
+from debvisor_tui.model.scrub import scrub
 from debvisor_tui.model.views import Now, ReleasePlan, Version
 from debvisor_tui.runner.places import Places
 
@@ -62,7 +63,7 @@ async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) 
     try:
         answer: Any = json.loads(out)
     except ValueError:
-        last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        last = scrub(err.decode("utf-8", "replace")).strip().rpartition("\n")[2]
         raise WorkFailed(f"The question about {query[0]} failed: {last or process.returncode}") from None
     if "error" in answer:
         raise DebvisorError(answer["error"]["what"], answer["error"]["hint"])

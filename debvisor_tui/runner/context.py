@@ -13,7 +13,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
-from debvisor_tui.model.text import Redactor, clean
+from debvisor_tui.model.text import Redactor, clean_all
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.platforms.execute import Completed, execute
 from debvisor_tui.platforms.failpoints import reach
@@ -64,13 +64,7 @@ class RunnerContext(StepContext):
 
     def _clean(self, value: Any) -> Any:
         """`value` without secrets and control sequences, all the way down: it may hold foreign text."""
-        if isinstance(value, str):
-            return clean(value, self._redact)
-        if isinstance(value, Mapping):
-            return {str(k): self._clean(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._clean(v) for v in value]
-        return value
+        return clean_all(value, self._redact)
 
     def log(self, text: str, stream: str = "note") -> None:
         self._log.add(text, stream)

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from debvisor_tui.model.scrub import scrub_all
 from debvisor_tui.platforms.failpoints import arm, at, reach
 from debvisor_tui.runner.own_log import take_output
 from debvisor_tui.runner.start_file import take_start, write_answer
@@ -137,7 +138,7 @@ async def _run(start: dict[str, Any]) -> int:
             lock.release()
         if failure is not None:  # said last: who hears it finds the lock free
             with contextlib.suppress(OSError):  # nobody can be told; the log has it
-                write_answer(ready, failure)
+                write_answer(ready, scrub_all(failure))
 
 
 def _warm() -> None:

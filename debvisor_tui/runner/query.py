@@ -11,7 +11,7 @@ from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.rollback import RollbackOptions
-from debvisor_tui.model.scrub import scrub
+from debvisor_tui.model.scrub import scrub, scrub_all
 from debvisor_tui.runner.places import Places
 
 
@@ -56,8 +56,10 @@ def main() -> None:
     config, state_dir, question, *args = sys.argv[1:]
     try:
         settings = load_settings(Path(config))
+        settings.remember_secrets()
         places = Places(Path(state_dir), settings.name)
-        document = {"answer": asyncio.run(answer(settings, places, question, *args))}
+        # What it found in the world is foreign, and no step's context has cleaned it.
+        document = {"answer": scrub_all(asyncio.run(answer(settings, places, question, *args)))}
     except DebvisorError as error:
         document = {"error": {"what": scrub(error.what), "hint": scrub(error.hint)}}
     print(json.dumps(document, default=str))

@@ -202,7 +202,7 @@ class Server:
             reply |= {"ok": False, "what": scrub(error.what), "hint": scrub(error.hint)}
         except Exception as bug:
             traceback.print_exception(bug)
-            what = f"The runner could not do that: {type(bug).__name__}: {one_line(str(bug), 200)}"
+            what = f"The runner could not do that: {type(bug).__name__}: {one_line(scrub(str(bug)), 200)}"
             reply |= {"ok": False, "what": what, "hint": "This is a bug; its details are in the runner's log."}
         connection.send(reply)
 

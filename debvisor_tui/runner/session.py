@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
@@ -87,7 +87,8 @@ class Session:
             )
         usual = self._history.usual()
         steps = [
-            PlannedStep(s.id, s.title, s.phase, s.why, s.commands, s.manual, usual.get(s.id)) for s in plan.steps
+            PlannedStep(s.id, s.title, s.phase, s.why, self._shown(s.commands), s.manual, usual.get(s.id))
+            for s in plan.steps
         ]
         return await self._recorder.do(
             self._journal.create_run,
@@ -272,7 +273,11 @@ class Session:
         known = spec(RunKind.ROLLBACK, step)
         whole = Job(**{name: getattr(job, name) for name in Job.__slots__} | {"facts": facts})
         commands = task_for(RunKind.ROLLBACK, step, self._settings).commands(self._settings, whole)
-        return PlannedStep(known.id, known.title, known.phase, known.why, commands)
+        return PlannedStep(known.id, known.title, known.phase, known.why, self._shown(commands))
+
+    def _shown(self, commands: Sequence[str]) -> tuple[str, ...]:
+        """Commands for the journal: what the config has in them may be a password, or no text."""
+        return tuple(clean(command, self._redact) for command in commands)
 
     # -- telling ------------------------------------------------------------------------------------------------
 

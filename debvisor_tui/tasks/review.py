@@ -3,6 +3,7 @@
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.text import one_line
 from debvisor_tui.platforms.git import Commit, Git, shown_git
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext
@@ -75,7 +76,7 @@ async def _all_on_branch(ctx: StepContext, repo: Git) -> None:
         )
     strays = await repo.log(f"refs/remotes/{branch}", job.to_commit)
     if strays:
-        names = listed([f"{short(c.commit)} ({c.subject[:60]})" for c in strays], 5)
+        names = listed([f"{short(c.commit)} ({one_line(c.subject, 60)})" for c in strays], 5)
         are = "is" if len(strays) == 1 else "are"
         raise WorkFailed(
             f"{counted(len(strays), 'commit')} of {job.to_version} {are} not on {branch}: {names}",

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from debvisor_tui.config.settings import Settings, url_password
+from debvisor_tui.config.secrets import url_passwords
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.model.evidence import Evidence
@@ -144,5 +145,5 @@ def _known_secrets(settings: Settings) -> tuple[str, ...]:
     with contextlib.suppress(UsageError):
         return settings.secrets()
     with contextlib.suppress(UsageError):
-        return tuple(filter(None, [url_password(settings.database.url.resolve("database.url").reveal())]))
+        return url_passwords(settings.database.url.resolve("database.url").reveal())
     return ()

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.text import one_line
 
 
 def cli(settings: Settings, *words: str) -> str:
@@ -17,6 +18,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], limit: int = 10) -> str:
-    """The first `limit` of `names`, and how many more there are."""
+    """The first `limit` of `names`, made safe (a file may be called anything), and how many more there are."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    return ", ".join(one_line(name, 200) for name in names[:limit]) + more

@@ -12,12 +12,12 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.markup import escape
 from textual.screen import Screen
 
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.paint import literal
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
@@ -208,6 +208,5 @@ class DebvisorApp(App[int]):
                 owner = screen if bindings in screen._bindings.key_to_bindings.values() else self
                 why = screen.refusal(binding.action) if isinstance(screen, DebvisorScreen) else ""
                 shown = f"{binding.description.capitalize()}  ({binding.key_display or binding.key})"
-                # The palette reads markup, and a reason may hold somebody's name.
-                about = escape(why or binding.tooltip)
-                yield SystemCommand(shown, about, partial(self.run_action, binding.action, owner))
+                run = partial(self.run_action, binding.action, owner)
+                yield SystemCommand(shown, literal(why or binding.tooltip), run)

@@ -12,6 +12,11 @@ from textual.widget import Widget
 Piece = str | Content | tuple[str, str]
 
 
+def literal(text: str) -> str:
+    """`text` for where Textual takes nothing but markup. Its own `escape` lets some brackets through."""
+    return text.replace("[", "\\[")
+
+
 def line(*pieces: Piece) -> Content:
     return Content.assemble(*pieces)
 

@@ -1,370 +1,296 @@
-"""Foreign text (logs, commits, answers, names) is shown on a real terminal and commands nothing; no secret is kept.
-
-The payloads are all of the kinds that a terminal obeys, or that a person is deceived by. Each has in it what may
-never reach the terminal (GONE), between words that must (SEEN).
-"""
+"""Hostile text at every door, on real processes and a real terminal: none of it acts, all of it can be read."""
 
 import asyncio
-import base64
-import contextlib
-import http.server
 import json
-import os
 import re
 import subprocess
 import sys
-import threading
-import time
-import urllib.parse
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from foreign import LINE, MARKUP, SEEN, Page, Web, intruders, report, web
 from release_host import ANNA, Host, answer, attached, until
+from screenings import Screenings, paste, program, see
 from terminal import Terminal
 
 from debvisor_tui.model.gates import Answer, GateKind
-from debvisor_tui.model.states import RunState, StepState
-from debvisor_tui.runner.client import RunnerClient
+from debvisor_tui.model.states import StepState
 from debvisor_tui.runner.spawn import start_release
+from debvisor_tui.sandbox.commands import git
 
-VERSION = "v1.3.1"
-COPIED = base64.b64encode(b"copied by a log line").decode()
-GONE = ("PWND", COPIED, "\x9b", "\x9d", "\x90", "\u202e", "\u2066", "\u200b", "\x00", "\x07", "\x0e", "\x85")
-#: A word stands on each side of what is taken away.
-PAYLOADS = (
-    f"osc52 \x1b]52;c;{COPIED}\x07 copied",
-    "osc0 \x1b]0;PWND title\x1b\\ titled",
-    "link \x1b]8;;http://PWND/\x1b\\linked\x1b]8;;\x1b\\ here",
-    "wipe \x1b[2J\x1b[H\x1b[3J wiped",
-    "modes \x1b[?1049l\x1b[?1000h\x1b[?25h moded",
-    "reset \x1bc\x1b#8 done",
-    "c1 \x9b2J\x9d0;PWND\x9c c1end",
-    "dcs \x1bP+q544e;PWND\x1b\\ dcsend",
-    "bidi \u202e\u2066txet\u2069\u202c ltr",
-    "nul \x00 bell \x07 shift \x0e next \x85 end",
-    "zero w\u200bi\u200bd\u200bt\u200bh zend",
-    "marks e" + "\u0301" * 40 + " mend",
-    "wide 漢字仮名 👩\u200d👩\u200d👧 wend",
-    "[bold red]markup[/] [link=http://x]linked[/link] [@click=app.quit]quit[/] [/] {0} %s mkend",
-)
-SEEN = ("copied", "titled", "wiped", "moded", "c1end", "dcsend", "ltr", "zend", "mend", "漢字仮名", "mkend")
-SAID = " | ".join(PAYLOADS)
-SECRET = 'sP0tless"and/secret%word'
-
-#: What Textual tells a terminal: styles, the cursor, modes, the keyboard, synchronised output.
-TOLD = re.compile(
-    rb"\x1b\[[0-9;:]*[mH]|\x1b\[[?>=<][0-9;]*(?:\$p|[hluc])|\x1b\[[0-9;]*[ABCDGJKu]|\x1b7|\x1b8"
-    rb"|\x1b\]22;[a-z-]*\x07"  # the mouse pointer's shape
-)
-#: What Textual tells only at its end, which here it never comes to.
-ENDS = re.compile(rb"\x1b\[[23]J|\x1b\[\?1049l")
-
-STEP = f"""
-import os, sys, time
-said = {PAYLOADS!r}
-for text in said:
-    print("out:", text, flush=True)
-    sys.stderr.write("err: " + text + "\\n")
-sys.stderr.flush()
-out = sys.stdout.buffer
-out.write(b"invalid \\xff\\xfe\\xc3( \\xed\\xa0\\x80 bytes\\n")
-out.write(b"progress 10%\\rprogress 55%\\rprogress 100%\\n")
-secret = open(os.environ["SECRET_FILE"]).read()
-print("whole", secret, flush=True)
-for at in range(1, len(secret), 5):
-    out.write(b"split " + secret[:at].encode()); out.flush(); time.sleep(0.01)
-    out.write(secret[at:].encode() + b"\\n"); out.flush()
-print("coloured", secret[:4] + "\\x1b[31m" + secret[4:], flush=True)
-import base64, json, urllib.parse
-print("url http://oncall:" + urllib.parse.quote(secret, safe="") + "@host/", json.dumps(secret), flush=True)
-print("base64", base64.b64encode(secret.encode()).decode(), flush=True)
-out.write(b"long " + b"y" * 10_000_000 + secret.encode() + b" lend\\n"); out.flush()
-for n in range(50_000):
-    out.write(b"many %d\\n" % n)
-out.flush()
-mark = os.environ["ONCE_FILE"]
-if not os.path.exists(mark):
-    open(mark, "w").close()
-    sys.exit("failed: " + " | ".join(said) + " with " + secret)
+VERSION = "v1.4.0"
+IN_THE_WAY = f"docs-{LINE.replace('/', '|')}"[:90]
+LONG = 10_000_000  # characters
+#: What the pipeline's command prints: on both streams, cut anywhere, and one line that is far too long.
+PRINTS = """
+import sys
+line, size = open(sys.argv[1], "rb").read(), int(sys.argv[2])
+out, err = sys.stdout.buffer, sys.stderr.buffer
+for stream, name in ((out, b"out"), (err, b"err")):
+    stream.write(name + b": " + line + b"\\n")
+    stream.write(b"progress 1 %\\rprogress 2 %\\r" + name + b" progress done\\n")
+    stream.write(b"\\xff\\xfe invalid7f3 \\xc3( \\x9b2J \\x00 nul7f3\\n")
+    for byte in range(0, len(line), 7):
+        stream.write(line[byte : byte + 7])
+        stream.flush()
+    stream.write(b"\\n")
+out.write(b"long7f3 " + b"x" * size + b" end7f3\\n" + b"\\x1b]0;PWNED7f3 never ended\\n" + b"last7f3\\n")
+"""
+LOUD = 50_000  # lines
+#: Prints LOUD lines, and goes on until it is told that the keys were answered.
+SHOUTS = f"""
+import sys, time
+from pathlib import Path
+line, told, n = open(sys.argv[1], encoding="utf-8").read(), Path(sys.argv[2]), 0
+while n < {LOUD} or not told.exists():
+    print("shout", n, line[:60], flush=n % 50 == 0)
+    n += 1
+    if n % 500 == 0:
+        time.sleep(0.02)
+print("shouts", n)
 """
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    """A service that says everything that it should not; well as soon as `well` is set, and when asked twice."""
+def hostile_release(host: Host) -> None:
+    """A good release whose history is written by somebody who means ill."""
+    origin = host.sandbox.dir / "origin.git"
+    head = git(origin, "rev-parse", "main").strip()
 
-    well = posted = False
-    port = 0
+    def data(text: str) -> bytes:
+        return b"data %d\n%s\n" % (len(text.encode()), text.encode())
 
-    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
-
-    def do_GET(self) -> None:
-        match self.path:
-            case "/health":
-                status = "ready" if self.well else SAID
-                body = {"status": status, "version": VERSION, "checks": {f"db {SAID}": "ok" if self.well else SAID}}
-                self._say(200 if self.well else 503, json.dumps(body), "application/json")
-            case "/login":
-                fields = "<input name=user><input type=password name=pw><input type=hidden name=csrf_token value=abc>"
-                self._say(200, f"<title>{SAID}</title><form method=post>{fields}</form>")
-            case _:
-                self._say(200, f"<h1>Nodes</h1>{SAID}")
-
-    def do_POST(self) -> None:
-        posted = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        secret = urllib.parse.parse_qs(posted)["pw"][0]
-        if self.posted:
-            self._say(200, f"<h1>Nodes</h1>{SAID} {posted}")
-        else:
-            type(self).posted = True
-            self._say(500, f"<title>{SAID} {secret}</title>{posted} {secret}", f"text/html; said={secret}")
-
-    def _say(self, status: int, text: str, kind: str = "text/html; charset=utf-8") -> None:
-        body = text.encode("utf-8", "surrogatepass")
-        self.send_response(status, "said [bold]PWND-reason[/]")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            self.wfile.write(body)
+    who = re.sub("[<>]", "", LINE)
+    stream = f"commit refs/heads/main\nmark :1\nauthor {who} <x@y> 1767225600 +0000\n".encode()
+    stream += b"committer x <x@y> 1767225600 +0000\n"
+    stream += data(f"{LINE}\0hidden\n\n{LINE}\n") + f"from {head}\n".encode()
+    stream += b"M 100644 inline VERSION\n" + data(f"{VERSION}\n")
+    stream += f"M 100644 inline {_quoted(IN_THE_WAY)}\n".encode() + data("theirs")
+    for name in (VERSION, "v1.5.0\u009b2J\u009d0;PWNED7f3\u009c", "v1.6.0-\u202egnp"):
+        stream += f"tag {name}\nfrom :1\ntagger x <x@y> 1767225600 +0000\n".encode() + data(LINE)
+    git(origin, "fast-import", "--quiet", "--done", stdin=stream + b"done\n")
 
 
-@pytest.fixture
-def service() -> Iterator[type[Answers]]:
-    class Mine(Answers):
-        pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mine)
-    Mine.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Mine
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+def _quoted(path: str) -> str:
+    """As fast-import reads a path that holds anything."""
+    return '"' + "".join(f"\\{byte:03o}" for byte in path.encode()) + '"'
 
 
-def hostile_commits(host: Host, folder: Path) -> None:
-    """A release on main whose commits say everything that git lets them say."""
-    git = ["git", "-c", "user.email=x@y", "-C", str(folder)]
-    subprocess.run(["git", "clone", "-q", str(host.sandbox.dir / "origin.git"), str(folder)], check=True)
-    for n, payload in enumerate(p.replace("\x00", "") for p in PAYLOADS):
-        name = "-c", f"user.name=Eve [red]{payload}".replace("\n", " ")
-        (folder / "VERSION").write_text(f"{VERSION}\n" if n == len(PAYLOADS) - 1 else f"{n}\n", encoding="utf-8")
-        message = f"{payload}\n\nbody {payload}"
-        subprocess.run([*git[:1], *name, *git[1:], "commit", "-qam", message], check=True)
-    subprocess.run([*git, "tag", VERSION], check=True)
-    subprocess.run([*git, "push", "-q", "origin", "HEAD:main", VERSION], check=True)
-    passed = next((host.sandbox.dir / "ci").glob("*.json")).read_text(encoding="utf-8")
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    (host.sandbox.dir / "ci" / f"{head}.json").write_text(passed, encoding="utf-8")
+def hostile_pages(site: Web) -> None:
+    ill = report(LINE, **{LINE: LINE, "database": "ok"})
+    site.pages |= {
+        "/live": Page(200, report("ok", **{LINE: "ok"}), LINE),
+        "/ready": Page(503, ill, LINE),
+        "/login": Page(302, LINE.encode(), LINE, {"Location": f"gopher://{LINE}"}),
+        "/metrics": Page(200, f"# {LINE}\n{LINE} {LINE}\n".encode(), LINE),
+    }
 
 
-def configure(host: Host, service: type[Answers], folder: Path) -> None:
-    url = f"http://127.0.0.1:{service.port}"
-    secret = folder / "secret"
-    secret.write_text(SECRET, encoding="utf-8")
-    script = folder / "step.py"
-    script.write_text(STEP, encoding="utf-8")
-    environment = ["env", f"SECRET_FILE={secret}", f"ONCE_FILE={folder / 'once'}"]
+def hostile_config(host: Host, site: Web) -> None:
+    script, line = host.sandbox.dir / "prints.py", host.sandbox.dir / "line"
+    script.write_text(PRINTS, encoding="utf-8")
+    line.write_bytes(LINE.encode())
 
     def change(config: dict[str, dict[str, object]]) -> None:
-        config["steps"] = {"review": {"command": [*environment, sys.executable, str(script)]}}
-        config["health"] |= {"live": f"{url}/health", "ready": f"{url}/health", "timeout": "1s"}
-        config["smoke"] |= {"login_url": f"{url}/login", "dashboard_url": f"{url}/dashboard"}
-        config["smoke"]["password"] = {"file": str(secret)}
-        config["monitor"]["max_error_rate"] = 1.0
+        config["health"] |= {"live": f"{site.url}/live", "ready": f"{site.url}/ready", "timeout": "1s"}
+        config["smoke"]["login_url"] = f"{site.url}/login"
+        config["monitor"]["metrics"] = f"{site.url}/metrics"
+        prints = [sys.executable, str(script), str(line)]
+        complains = ["sh", "-c", 'cat "$1" >&2; exit 7', "complains", str(line)]
+        # What the operator writes may hold anything, too.
+        config["steps"] = {
+            "ci": {"command": [*prints, str(LONG)]},
+            "restart": {"after": [[*prints, "0", LINE.replace("\0", "")]]},
+            "pull": {"after": [complains]},
+        }
 
     host.configure(change)
 
 
-class Watched:
-    """The argument lists of all processes there are, looked at again and again, for those that hold the secret."""
-
-    def __init__(self) -> None:
-        self.found: set[str] = set()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Watched":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(5)
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            for entry in filter(str.isdigit, os.listdir("/proc")):
-                with contextlib.suppress(OSError):
-                    argv = Path(f"/proc/{entry}/cmdline").read_bytes()
-                    if SECRET.encode() in argv:
-                        self.found.add(argv.replace(b"\0", b" ").decode("utf-8", "replace")[:300])
-
-
-def obeyed(output: bytes) -> list[str]:
-    """What in the bytes that reached a terminal is none of the program's own."""
-    rest = TOLD.sub(b"", output)
-    text = rest.decode("utf-8", "replace")
-    found = [repr(gone) for gone in GONE if gone in text]
-    found += [repr(rest[m.start() : m.start() + 30]) for m in re.finditer(rb"\x1b", rest)]
-    found += [repr(m[0]) for m in ENDS.finditer(output)]
-    if SECRET in text:
-        found.append("the secret")
-    return found
-
-
-def command(host: Host, *words: str) -> list[str]:
-    options = ["--config", str(host.sandbox.config_path), "--state-dir", str(host.sandbox.state_dir)]
-    return [sys.executable, "-m", "debvisor_tui", *options, *words]
-
-
-def walk(terminal: Terminal, keys: str | bytes, seen: Callable[[str], bool], what: str) -> None:
-    terminal.type(keys.encode() if isinstance(keys, str) else keys)
-    terminal.until(seen, what)
-
-
-def press(terminal: Terminal, *keys: bytes) -> None:
-    """One key after the other; a terminal that shows nothing new for it is given a moment."""
-    for key in keys:
-        written = len(terminal.output)
-        terminal.type(key)
-        end = time.monotonic() + (0.2 if key == b"\x1b" else 0.1)
-        while time.monotonic() < end and (key == b"\x1b" or len(terminal.output) == written):
-            threading.Event().wait(0.01)
-
-
-async def through(host: Host, terminal: Terminal, run: int, service: type[Answers], client: RunnerClient) -> None:
-    """Answer gate by gate; look at what failed on the terminal."""
-    retried: list[str] = []
-    while True:
-        await until(lambda: host.view(run).gate is not None or host.state(run) is RunState.SUCCEEDED, "a gate")
-        gate = host.view(run).gate
-        if gate is None:
-            break
-        match gate.kind:
-            case GateKind.FAILED:
-                assert gate.step not in retried, gate
-                retried.append(gate.step)
-                await asyncio.to_thread(look_at_failure, terminal)
-                if gate.step == "health":
-                    service.well = True
-                await answer(client, gate, Answer.RETRY)
-            case GateKind.ATTEST:
-                await answer(client, gate, Answer.ATTEST, reason=SAID)
-            case GateKind.ACKNOWLEDGE:
-                await answer(client, gate, Answer.ACKNOWLEDGE)
-            case _:
-                await answer(client, gate, Answer.RUN)
-        told = gate
-        await until(lambda: host.view(run).gate != told, f"it goes on from {told}")  # noqa: B023
-    assert retried == ["review", "health", "smoke"]
-
-
-def look_at_failure(terminal: Terminal) -> None:
-    terminal.until(lambda text: "tries again" in text or "failed" in text, "the failure is shown")
-    press(terminal, b"e", b"e", b"l", b"\x1b[5~", b"\x1b[5~", b"\x1b[H", b"\x1b[F", b"l", b"?", b"\x1b", b"k", b"f")
-
-
-def test_foreign_text_commands_nothing(make_host: Callable[[], Host], tmp_path: Path, service: type[Answers]) -> None:
+@pytest.fixture
+def hostile(make_host: Callable[[], Host]) -> Iterator[tuple[Screenings, Web]]:
     host = make_host()
-    hostile_commits(host, tmp_path / "clone")
-    configure(host, service, tmp_path)
-    outputs: list[bytes] = []
-
-    async def story() -> tuple[int, list[object]]:
-        run = await start_release(host.settings, host.places, VERSION, ANNA)
-        async with attached(host) as (client, heard):
-            terminal = Terminal(command(host, "attach", "--observe"))
-            try:
-                terminal.until(lambda text: "Code review" in text, "the run")
-                await through(host, terminal, run, service, client)
-                terminal.until(lambda text: "has ended" in text, "the end")
-                outputs.append(terminal.output)
-            finally:
-                terminal.close()
-            return run, heard
-
-    plan = Terminal(command(host))
-    try:
-        plan.until(lambda text: "new release" in text, "home")
-        walk(plan, "n", lambda text: VERSION in text, "the versions")
-        walk(plan, "\r", lambda text: "Eve" in text or "mkend" in text, "the plan with its commits")
-        press(plan, b"\x1b[6~", b"\x1b[6~", b"\x1b[6~", b"?", b"\x1b")
-        outputs.append(plan.output)
-    finally:
-        plan.close()
-    with Watched() as watched:
-        run, heard = asyncio.run(story())
-        assert host.view(run).step("review").state is StepState.SUCCEEDED
-        for words in (
-            ["status"],
-            ["history", "list"],
-            ["history", "show", str(run)],
-            ["history", "show", str(run), "--json"],
-            ["history", "log", str(run), "--step", "review"],
-            ["history", "log", str(run), "--step", "health", "--json"],
-            ["history", "search", "mkend"],
-        ):
-            told = Terminal(command(host, *words), draws=False)
-            try:
-                assert told.wait() == 0, (words, told.output[-2000:])
-                outputs.append(told.output)
-            finally:
-                told.close()
-        history_walk(host, run, outputs)
-    found = [found for output in outputs for found in obeyed(output)]
-    assert not found, "\n".join(found)
-    log = "\n".join(host.lines(run, "review"))
-    assert [word for word in SEEN if word not in log] == []
-    assert "[bold red]markup[/]" in log
-    assert "progress 100%" in log
-    assert "progress 55%" not in log
-    assert "lend" in log
-    assert f"many {49_999}" in log
-    assert b"[bold red]markup[/]" in b"".join(outputs), "markup is shown as what it is"
-    assert watched.found == set()
-    assert kept(host, heard) == []
+    hostile_release(host)
+    with web() as site:
+        hostile_pages(site)
+        hostile_config(host, site)
+        yield Screenings(host), site
 
 
-def history_walk(host: Host, run: int, outputs: list[bytes]) -> None:
-    """Home, the run's history with all its sections and logs, the search, the way back, help, the palette."""
-    terminal = Terminal(command(host))
-    try:
-        terminal.until(lambda text: "new release" in text, "home")
-        walk(terminal, "h", lambda text: "search logs" in text, "the runs")
-        walk(terminal, "/", lambda text: "Type words" in text, "the search")
-        walk(terminal, "mkend", lambda text: "review" in text.lower() and "Type words" not in text, "the hits")
-        back_home(terminal)
-        walk(terminal, "h", lambda text: "search logs" in text, "the runs")
-        walk(terminal, "\r", lambda text: "timeline" in text.lower(), "the run")
-        press(terminal, *(key.encode() for key in (*"123456", "\t", "\t", "\t", "/", "mkend\r", "n")))
-        back_home(terminal)
-        walk(terminal, "R", lambda text: "ROLL BACK" in text and VERSION in text, "the way back")
-        back_home(terminal)
-        walk(terminal, "?", lambda text: "help" in text.lower(), "help")
-        press(terminal, b"\x1b", b"\x10")
-        outputs.append(terminal.output)
-    finally:
-        terminal.close()
+#: Terminals take escape characters out of a paste, and nothing else.
+PASTED = "before7f3 [bold]x[/] [/] \x9b2J\x9d0;PWNED7f3\x9c\u202egnp a\u200bb 日本語 after7f3"
 
 
-def back_home(terminal: Terminal) -> None:
-    for _ in range(6):
-        if "new release" in terminal.lines[-1]:
-            return
-        press(terminal, b"\x1b")
-    terminal.until(lambda text: "new release" in text, "home again")
+def before_the_release(screenings: Screenings) -> None:
+    """Home, the versions, a plan that cannot be, its refusal as a toast and in the palette."""
+    with screenings.tui("before") as terminal:
+        see(terminal, "503", "before7f3", "v1.0.0")
+        terminal.type(b"n")
+        see(terminal, VERSION, "before7f3 [bold red]alarm[/]", gone="v1.5.0")
+        terminal.type(b"\r")
+        see(terminal, "cannot be released yet", "lie untracked", "docs-before7f3")
+        terminal.type(b"\r")  # refused, by a toast
+        see(terminal, "It cannot start", "[bold")
+        terminal.type(b"\x10")  # ctrl+p
+        see(terminal, "Search for commands")
+        terminal.type(b"choose")
+        see(terminal, "Choose  (enter)", "It cannot start")
+        terminal.type(b"\x1b")
+        see(terminal, "PRE-DEPLOY", gone="Choose  (enter)")
+        terminal.type(b"?")
+        see(terminal, "HOW A RUN WORKS")
+        terminal.type(b"\x1b")
+        see(terminal, "PRE-DEPLOY", gone="HOW A RUN WORKS")
 
 
-def kept(host: Host, heard: list[object]) -> list[str]:
-    """Where the secret is to be found afterwards, in any form that would give it away."""
-    forms = {SECRET, urllib.parse.quote(SECRET, safe=""), json.dumps(SECRET)[1:-1]}
-    forms.add(base64.b64encode(SECRET.encode()).decode().rstrip("="))
-    found = [f"{path}" for path in _files(host) if any(form.encode() in path.read_bytes() for form in forms)]
-    return found + [f"told: {message}"[:200] for message in heard if any(form in str(message) for form in forms)]
+def through_the_run(screenings: Screenings, site: Web) -> None:
+    """Every step of the run with its evidence and its log, its gates, their dialogs, the way back."""
+    with screenings.tui("run") as terminal:
+        see(terminal, "failed · you decide", "sh failed with exit code 7: before7f3")
+        terminal.type(b"s")
+        see(terminal, "Skip Pull")
+        paste(terminal, PASTED)
+        see(terminal, "after7f3")
+        terminal.type(b"\r")
+        see(terminal, "Not alive and ready", "failed · you decide")
+        for key in (b"e", b"e", b"l", b"l"):  # the evidence over all of the panel, then the log
+            terminal.type(key)
+        for title in ("Restart", "Upgrade", "Pull", "Migrations", "Backup", "CI", "Code review"):
+            terminal.type(b"k")
+            see(terminal, f"│ {title}  ")
+            look_closely(terminal)
+        site.pages["/ready"] = Page(200, report("ok", **{LINE: "ok"}), LINE)
+        terminal.type(b"f")
+        see(terminal, "failed · you decide")
+        terminal.type(b"r")
+        see(terminal, "✗ Smoke test", "properly:", "failed · you decide")
+        terminal.type(b"R")
+        see(terminal, "roll back v1.4.0 → v1.0.0")
+        terminal.type(b"\x1b")
+        see(terminal, "✗ Smoke test", gone="roll back v1")
+        terminal.type(b"c")
+        see(terminal, "End run 1 here?")
+        paste(terminal, PASTED)
+        see(terminal, "after7f3")
+        terminal.type(b"\r")
+        see(terminal, "the run has ended")
 
 
-def _files(host: Host) -> list[Path]:
-    return [path for path in host.sandbox.state_dir.rglob("*") if path.is_file()]
+def look_closely(terminal: Terminal) -> None:
+    terminal.type(b"e")
+    see(terminal, "back to the step")
+    terminal.type(b"e")
+    see(terminal, gone="back to the step")
+    terminal.type(b"l")
+    see(terminal, "back to the step")
+    for key in (b"\x1b[H", b" ", b"\x1b[C", b"\x1b[F"):  # home, a page on, sideways, end
+        terminal.type(key)
+    terminal.type(b"/")
+    see(terminal, "find:")
+    terminal.type(b"before7f3\r")
+    see(terminal, "“before7f3”")
+    terminal.type(b"\x1b")
+    see(terminal, gone="“before7f3”")
+    terminal.type(b"l")
+    see(terminal, gone="back to the step")
+
+
+def through_history(screenings: Screenings) -> None:
+    with screenings.tui("history") as terminal:
+        see(terminal, "LAST RUNS", VERSION)
+        terminal.type(b"h")
+        see(terminal, "1 run")
+        paste(terminal, PASTED)
+        see(terminal, "No run matches", "after7f3")
+        terminal.type(b"\t")
+        see(terminal, "Type words")
+        terminal.type(b"after7f3")
+        see(terminal, "lines", "run 1")
+        terminal.type(b"\r")
+        see(terminal, "run 1", "log")
+        for number, seen in enumerate(("timeline", "log", "evidence", "changes", "decisions", "metrics"), 1):
+            terminal.type(str(number).encode())
+            see(terminal, seen)
+
+
+def test_nothing_foreign_acts_and_all_of_it_can_be_read(hostile: tuple[Screenings, Web]) -> None:
+    screenings, site = hostile
+    host = screenings.host
+    in_the_way = host.sandbox.dir / "checkout" / IN_THE_WAY
+    in_the_way.write_text("ours", encoding="utf-8")
+    assert "before7f3 [bold red]alarm[/]" in screenings.command("status")
+    screenings.command("status", "--json")
+    screenings.command("release", f"v9.9.9{LINE}".replace("\0", ""), "--headless", code=2)
+    screenings.command("history", "show", "1", f"--{LINE}".replace("\0", ""), code=2)
+    before_the_release(screenings)
+    in_the_way.unlink()
+    told = screenings.command("release", VERSION, "--headless", "--auto", "--yes", "--accept-data-loss", code=1)
+    assert "sh failed with exit code 7: before7f3 [bold red]alarm[/]" in told
+    through_the_run(screenings, site)
+    through_history(screenings)
+    for words in (["list"], ["show", "1"], ["log", "1", "--step", "review"], ["search", "after7f3"]):
+        for more in ([], ["--json"]):
+            screenings.command("history", *words, *more)
+    shown = screenings.command("history", "log", "1", "--step", "restart")
+    assert all(word in shown for word in SEEN), shown
+    everything_is_kept(host)
+    screenings.hold()
+
+
+def everything_is_kept(host: Host) -> None:
+    """Read as it was written, but for what would act."""
+    export = subprocess.run(program(host, "history", "export", "1"), capture_output=True, check=True, timeout=60)
+    document = json.loads(export.stdout)
+    assert intruders(export.stdout) == []
+    lines = host.lines(1, "ci")
+    for name in ("out", "err"):
+        assert sum(line.startswith(f"{name}: ") and all(word in line for word in SEEN) for line in lines) == 1
+        assert f"{name} progress done" in lines
+    assert sum(all(word in line for word in SEEN) for line in lines) == 4  # whole, and byte by byte
+    assert sum("invalid7f3" in line and "nul7f3" in line for line in lines) == 2
+    text = "".join(lines)
+    assert f"long7f3 {'x' * LONG} end7f3" in text
+    assert "last7f3" in lines  # what does not end swallows no line but its own
+    commit = next(e for e in document["evidence"] if e["name"] == "commits")["value"]["commits"][0]
+    assert commit["subject"].startswith("before7f3 [bold red]alarm[/]")
+    assert commit["author"].startswith("before7f3 [bold red]alarm[/]")
+
+
+def test_keys_are_answered_while_a_step_shouts(make_host: Callable[[], Host]) -> None:
+    host = make_host()
+    line, told = host.sandbox.dir / "line", host.sandbox.dir / "answered"
+    line.write_text(LINE.partition(MARKUP)[2].strip(), encoding="utf-8")
+    shouts = [sys.executable, "-c", SHOUTS, str(line), str(told)]
+    host.configure(lambda c: c.update(steps={"review": {"command": shouts}}))
+
+    async def begin() -> int:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            await answer(client, gate, Answer.RUN)
+            await until(lambda: bool(host.view(run).step("review").attempts), "the step began")
+        return run
+
+    run = asyncio.run(begin())
+    screenings = Screenings(host)
+    with screenings.tui("shouted at") as terminal:
+        see(terminal, "Code review", "shout ")
+        terminal.type(b"l")
+        see(terminal, "back to the step", "shout ")
+        terminal.type(b"\x1b[H")  # the first lines; the others come on
+        see(terminal, "shout 0 ")
+        terminal.type(b"?")
+        see(terminal, "HOW A RUN WORKS")
+        terminal.type(b"\x1b")
+        see(terminal, "shout 0 ", gone="HOW A RUN WORKS")
+        assert host.view(run).step("review").state is StepState.RUNNING
+        told.touch()
+        asyncio.run(host.gate(run, GateKind.READY, "ci"))
+        see(terminal, "Nothing was logged yet")  # it has gone on with the run
+        terminal.type(b"l")
+        see(terminal, "CI is next")
+        terminal.type(b"k")
+        see(terminal, "shouts ")
+    lines = [text for text in host.lines(run, "review") if text.startswith("shout")]
+    assert len(lines) > LOUD
+    assert lines[-1] == f"shouts {len(lines) - 1}"
+    screenings.hold()

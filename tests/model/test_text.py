@@ -101,6 +101,9 @@ def test_no_secret_comes_through_however_it_is_cut_and_coloured(parts: list[str]
         '{"password": "p@ss/w\\u00f6rd?"}',
         '{"password": "quote\'d\\"one"}',
         "basic cEBzcy93w7ZyZD8=",
+        "basic dTpwQHNzL3fDtnJkPw==",  # u:p@ss/wörd?
+        "basic YW5uYTpwQHNzL3fDtnJkPw==",  # anna:p@ss/wörd?
+        "basic b25jYWxsOnBAc3Mvd8O2cmQ/",  # oncall:p@ss/wörd?
         "lines-of-it",
     ],
 )
@@ -109,6 +112,14 @@ def test_a_secret_is_known_in_its_other_clothes(written: str) -> None:
     assert REDACTED in shown, shown
     assert shown.startswith("before")
     assert shown.endswith("after")
+
+
+@given(st.integers(0, 60), st.integers(1, 40))
+def test_a_secret_is_known_by_its_beginning_where_a_text_was_cut(before: int, limit: int) -> None:
+    text = one_line(f"{'x' * before}hunter2-hunter2 and more", limit)
+    shown = Redactor(SECRETS)(text)
+    assert "hunt" not in shown
+    assert shown.endswith(("…", "more"))
 
 
 @pytest.mark.parametrize(

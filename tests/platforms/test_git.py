@@ -1,10 +1,23 @@
 """Git: exact commands, answers read as they are, versions in the order people mean."""
 
+import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from debvisor_tui.platforms.git import Commit, Tag, environment, git, parse_log, parse_status, parse_tags, shown_git
+from debvisor_tui.platforms.execute import run_quietly
+from debvisor_tui.platforms.git import (
+    Commit,
+    Git,
+    Tag,
+    environment,
+    git,
+    parse_log,
+    parse_status,
+    parse_tags,
+    shown_git,
+)
 from debvisor_tui.platforms.versions import nearest, plain_version, version_key
 
 
@@ -42,6 +55,17 @@ def test_answers_are_parsed_and_made_safe() -> None:
     assert parse_tags(tags) == (Tag("v1.0.0", "c1", 1.7e9, "First"), Tag("v0.9", "c0", 1.6e9, "light"))
     assert parse_status(" M a b.py\0R  new\0old\0?? n\x1b]0;x\x07\0") == ("a b.py", "new", "n")
     assert parse_status("") == ()
+
+
+def test_a_place_is_described_safely(tmp_path: Path) -> None:
+    def call(*words: str) -> None:
+        settings = ["-c", "user.name=x", "-c", "user.email=x@y"]
+        subprocess.run(["git", *settings, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    call("init", "--quiet")
+    call("commit", "--quiet", "--allow-empty", "--message=one")
+    call("tag", "--annotate", "--message=x", "at\u009b2J\u202egnp")
+    assert asyncio.run(Git(tmp_path, run_quietly).describe()) == "at\ufffdgnp"
 
 
 def test_versions_sort_as_people_mean_them() -> None:

@@ -107,6 +107,10 @@ class Terminal:
         self._thread.join(0.3)
         return code
 
+    def drain(self) -> None:
+        """Read all that is still on its way, once every program on the terminal has ended."""
+        self._thread.join(PATIENCE)
+
     def close(self) -> None:
         self._closed = True
         self.process.kill()

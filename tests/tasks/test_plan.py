@@ -10,6 +10,7 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RELEASE_STEPS
 from debvisor_tui.tasks.now import what_runs_now
 from debvisor_tui.tasks.plan import plan_release, versions
+from debvisor_tui.tasks.words import listed
 
 
 @pytest.fixture
@@ -90,3 +91,9 @@ def test_what_runs_now_never_raises_and_says_what_cannot_be_told(host: Host) -> 
         ("ready", False, "connection refused at 127.0.0.1:9"),
     ]
     assert len(now.problems) == 1  # the database
+
+
+def test_a_file_in_the_way_may_be_called_anything() -> None:
+    """The names are the repository's; only what is shown of them is made safe."""
+    assert listed(["a\x1b]0;title\x07b", "c\u202ed"], 1) == "ab and 1 more"
+    assert listed(["c\u202ed\n"]) == "c\ufffdd"

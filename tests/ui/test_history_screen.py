@@ -9,6 +9,7 @@ import seed
 import seed_history
 from looks import plots_fit
 from stage import in_hand, play, shown, text_of, until
+from textual import events
 
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.history import HistoryScreen
@@ -100,6 +101,21 @@ def test_older_runs_are_read_at_the_end_of_the_list(tmp_path: Path, monkeypatch:
             assert screen.run_list.highlighted == 4  # the reader stays where he was
             await pilot.press("pagedown")
             await until(lambda: "12 runs" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_what_is_pasted_is_foreign_text(tmp_path: Path) -> None:
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            screen = HistoryScreen()
+            app.push_screen(screen)
+            await until(lambda: "There is no run yet" in text_of(app), pilot)
+            await pilot.press("e")
+            screen.run_filter.post_message(events.Paste("\u0301\t\x9b2Jx\u202ey\x1b]0;title\x07 z\nsecond line"))
+            await until(lambda: len(screen.run_filter.value) > 1, pilot)
+            assert screen.run_filter.value == "e\u0301 x\ufffdy z"
+            assert screen.run_filter.cursor_position == len("e\u0301 x\ufffdy z")
 
     play(story_of_the_test())
 

@@ -107,6 +107,10 @@ def test_what_is_in_the_way_is_said_and_nothing_is_started(world: dict[str, Any]
             assert "has local changes [/]" in text_of(app)
             await pilot.press("enter")
             await until(lambda: "It cannot start: The checkout" in text_of(app), pilot)
+            await pilot.press("ctrl+p", *"choose")  # the palette, too, says why not
+            await until(lambda: "has local changes [/]." in text_of(app) and "Choose  (enter)" in text_of(app), pilot)
+            await pilot.press("escape")
+            await until(lambda: isinstance(app.screen, PlanScreen), pilot)
             world["plan"] = seed_history.release_plan()
             await pilot.press("r")
             await until(lambda: "Nothing is touched yet" in text_of(app), pilot)

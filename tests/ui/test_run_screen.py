@@ -203,6 +203,24 @@ def test_an_observer_sees_all_and_is_told_who_operates(tmp_path: Path) -> None:
     play(main())
 
 
+def test_a_name_is_no_markup_in_a_frame_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        story = seed.Story(tmp_path)
+        SCENES["ready"].tell(story)
+        session = seed.session(tmp_path, at=story.at)
+        async with runner(session, story.run):
+            first = await RunnerClient.connect(session.places, Person("bea"))
+            async with shown(session, attach=story.run) as (app, pilot):
+                await until(lambda: "waiting for" in text_of(app), pilot)
+                assert isinstance(app.screen, RunScreen)
+                app.screen.operator = "[/] [bold]bea[/]"
+                await until(lambda: "waiting for [/] [bold]bea[/] " in text_of(app), pilot)
+            await first.close()
+        story.close()
+
+    play(main())
+
+
 def test_an_observer_sees_that_nobody_operates_any_more(tmp_path: Path) -> None:
     async def main() -> None:
         story = seed.Story(tmp_path)

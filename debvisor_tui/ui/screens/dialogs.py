@@ -14,6 +14,7 @@ from debvisor_tui.ui.base import DebvisorModal
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.widgets.block import Block
+from debvisor_tui.ui.widgets.field import Field
 
 #: What the dialogs share: a box with a title, a text, a danger and a line of keys.
 _BOX = """
@@ -122,7 +123,7 @@ class ReasonDialog(_Scrolling[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield from _head(*self._parts)
-            field = Input(self._initial, placeholder=self._ask, max_length=400, select_on_focus=False)
+            field = Field(self._initial, placeholder=self._ask, max_length=400, select_on_focus=False)
             field.cursor_blink = False
             yield field
             yield _keys(("enter", self._confirm), ("esc", "back, nothing is done"))
@@ -158,7 +159,7 @@ class TypedDialog(DebvisorModal[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield from _head(*self._parts)
-            field = Input(placeholder=f"type {self._expected} to agree", max_length=100)
+            field = Field(placeholder=f"type {self._expected} to agree", max_length=100)
             field.cursor_blink = False
             yield field
             yield _keys(("enter", "do it, once the name is typed"), ("esc", "back, nothing is done"))

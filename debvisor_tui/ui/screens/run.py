@@ -8,7 +8,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.getters import query_one
 
 from debvisor_tui.model.errors import DebvisorError
@@ -18,7 +17,7 @@ from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import line, lines
+from debvisor_tui.ui.paint import line, lines, literal
 from debvisor_tui.ui.run_words import can_roll_back, name_of
 from debvisor_tui.ui.screens.run_acts import RunActs
 from debvisor_tui.ui.widgets.block import EMPTY, Block
@@ -152,7 +151,7 @@ class RunScreen(RunActs):
         title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
         roomy = self.has_class("-zoom-body") or self.has_class("-tall")
         more = not roomy and body.plain.count("\n") >= EVIDENCE_SHORT - 1
-        self.evidence_box.border_title = Content(f" {title} · e shows all " if more else f" {title} ")
+        self.evidence_box.border_title = literal(f" {title} · e shows all " if more else f" {title} ")
         self.evidence.show(body)
         self.evidence_box.set_class(not body.plain, "-empty")
 
@@ -215,7 +214,7 @@ class RunScreen(RunActs):
             title, text = "interrupted", gone_text(view, now.at, can_resume=not self.observe)
         elif not self.listening:
             title, text = "the run has ended", closing_text(view, now)
-        panel.border_title = Content(f" {title} ")  # a str would be markup; it may hold somebody's name
+        panel.border_title = literal(f" {title} ")
         panel.set_class(danger, "-danger")
         panel.set_class(not text.plain, "-empty")
         panel.show(text)

@@ -1,10 +1,11 @@
 """A one-line field that is typed into all the time, while the list beside it is moved in."""
 
 from textual import events
-from textual.widgets import Input
+
+from debvisor_tui.ui.widgets.field import Field
 
 
-class FilterInput(Input):
+class FilterInput(Field):
     """`keys`: printable keys that belong to the screen and never to the text."""
 
     DEFAULT_CSS = """

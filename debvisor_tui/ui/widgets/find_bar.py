@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.widgets.field import Field
 
 
 class FindBar(Horizontal):
@@ -31,7 +32,7 @@ class FindBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label(" find: ", markup=False)
-        field = Input(placeholder="words in this log, then enter", max_length=200)
+        field = Field(placeholder="words in this log, then enter", max_length=200)
         field.cursor_blink = False
         yield field
 
