@@ -68,6 +68,7 @@ def release(
         from debvisor_tui.cli.tui import open_tui
 
         if auto:
+            _warn_of_logout()
             try:
                 run = asyncio.run(start_release(target, places, version, whoami(), auto=True))
             except LockHeld as held:
@@ -77,6 +78,7 @@ def release(
             raise typer.Exit(open_tui(choice, attach=run))
         raise typer.Exit(open_tui(choice, plan=version))
     person = whoami(headless=True)
+    _warn_of_logout()
 
     async def start_while_warming() -> int:
         # What following it needs is imported while the runner starts: neither waits for the other.
@@ -90,6 +92,13 @@ def release(
 
     policy = Policy(auto=auto, yes=yes, accept_data_loss=accept_data_loss, roll_back_on_failure=rollback_on_failure)
     raise typer.Exit(_follow(places, person, policy, run, as_json=as_json))
+
+
+def _warn_of_logout() -> None:
+    from debvisor_tui.runner.launch import logout_ends_it
+
+    if warning := logout_ends_it():
+        say(f"! {warning}")
 
 
 def _attach_instead(held: LockHeld) -> bool:
@@ -287,6 +296,7 @@ async def _start_rollback(
         try:
             client = await RunnerClient.connect(places, person)
         except RunnerGone:
+            _warn_of_logout()
             return await start_rollback(settings, places, run, options, person)
         started = asyncio.get_running_loop().create_future()
 
@@ -309,6 +319,7 @@ async def _start_rollback(
         finally:
             hearing.cancel()
             await client.close()
+    _warn_of_logout()
     return await start_rollback(settings, places, run, options, person)
 
 

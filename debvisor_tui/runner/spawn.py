@@ -73,20 +73,28 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
     raise kind(str(answer["what"]), str(answer["hint"]))
 
 
-def _launch(folder: Path, start: dict[str, Any], places: Places) -> int:
-    """Start the process, as a service if that can be; its pid."""
-    path = folder / "start.json"
-    runner = runner_argv(path, start["config"], start["state_dir"])
+def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
+    """Start the process, as a service if that can be; its pid, None if it is not known."""
     service = find_service()
     why_not = ""
     if service is not None:
+        path = folder / "start.json"
         write_start(path, {**start, "how": service.words, "environment": dict(os.environ)})
         try:
-            return launch_service(service, places.target, runner, folder.name)
+            return launch_service(service, places.target, _runner(path, start), folder.name)
         except OSError as error:
             why_not = f" ({service.words} failed: {error})"
+        try:
+            path.unlink()  # what is started late after all finds nothing to do
+        except FileNotFoundError:
+            return None  # it was taken: the service runs, whatever was said of it, and there must not be two
+    path = folder / "start-session.json"
     write_start(path, {**start, "how": f"setsid{why_not}"})
-    return launch_session(runner, places.runner_log)
+    return launch_session(_runner(path, start), places.runner_log)
+
+
+def _runner(path: Path, start: dict[str, Any]) -> list[str]:
+    return runner_argv(path, start["config"], start["state_dir"])
 
 
 def _umask() -> int:
@@ -95,11 +103,11 @@ def _umask() -> int:
     return before
 
 
-async def _wait(ready: Path, pid: int, places: Places) -> dict[str, Any]:
+async def _wait(ready: Path, pid: int | None, places: Places) -> dict[str, Any]:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         # Asked before the answer is looked for: a runner that cannot start answers, then ends.
-        alive = identify(pid) is not None
+        alive = pid is None or identify(pid) is not None
         answer = read_answer(ready)
         if answer is not None:
             return answer

@@ -10,7 +10,7 @@ from stage import play, runner, shown, text_of, until
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
-from debvisor_tui.runner import ask, spawn
+from debvisor_tui.runner import ask, launch, spawn
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.plan import PlanScreen
 from debvisor_tui.ui.screens.run import RunScreen
@@ -28,6 +28,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "plan": seed_history.release_plan(),
         "start": 1,
         "started": [],
+        "logout": "",
     }
 
     def answer(name: str) -> Any:
@@ -48,6 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(ask, "ask_versions", versions)
     monkeypatch.setattr(ask, "ask_plan", plan)
     monkeypatch.setattr(spawn, "start_release", start)
+    monkeypatch.setattr(launch, "logout_ends_it", lambda: answers["logout"])
     return answers
 
 
@@ -130,6 +132,24 @@ def test_an_origin_that_is_gone_is_told_and_can_be_asked_again(world: dict[str, 
             world["versions"] = seed_history.VERSIONS
             await pilot.press("r")
             await until(lambda: "Which version?" in text_of(app) and "v1.3.0" in text_of(app), pilot)
+
+    play(story_of_the_test())
+
+
+def test_that_a_logout_would_end_the_run_is_said_beside_the_key_that_starts_it(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    world["logout"] = "A logout would end this run. First do: sudo loginctl enable-linger anna"
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen("v1.2.0"))
+            await until(lambda: "starts; it waits for you" in text_of(app), pilot)
+            await until(
+                lambda: "! A logout would end this run. First do: sudo loginctl enable-linger anna" in text_of(app),
+                pilot,
+            )
+            assert "PRE-DEPLOY" in text_of(app), "the plan still has its room"
 
     play(story_of_the_test())
 

@@ -1,5 +1,6 @@
 """The plan of a release: choose the version, see every step with its commands; nothing is touched before `enter`."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -52,6 +53,8 @@ class PlanScreen(DebvisorScreen[None]):
     """Whether the run is to pass its gates by itself."""
     starting: reactive[bool] = reactive(False, init=False)
     """Whether the runner is being started just now."""
+    warning: reactive[str] = reactive("", init=False)
+    """What the operator must know of this host before a run is started on it."""
 
     header = query_one(HeaderBar)
     lead = query_one("#plan-lead", Static)
@@ -73,6 +76,7 @@ class PlanScreen(DebvisorScreen[None]):
 
     def on_mount(self) -> None:
         self._tell()
+        self._ask_host()
         if self._version:
             self.chosen = self._version
             self._ask_plan(self.chosen)
@@ -80,6 +84,12 @@ class PlanScreen(DebvisorScreen[None]):
             self._ask_versions()
 
     # -- questions ----------------------------------------------------------------------------------------------
+
+    @work(group="plan-host", exclusive=True, description="ask what a logout ends")
+    async def _ask_host(self) -> None:
+        from debvisor_tui.runner import launch
+
+        self.warning = await asyncio.to_thread(launch.logout_ends_it)
 
     @work(group="plan-versions", exclusive=True, description="ask for versions")
     async def _ask_versions(self) -> None:
@@ -171,6 +181,9 @@ class PlanScreen(DebvisorScreen[None]):
     def watch_starting(self) -> None:
         self._tell()
 
+    def watch_warning(self) -> None:
+        self._tell()
+
     def _tell(self) -> None:
         """The lead: where we are, what can be done, or what went wrong."""
         self.lead.update(self._lead())
@@ -216,7 +229,8 @@ class PlanScreen(DebvisorScreen[None]):
         gates = (
             "it stops only where a person must decide (auto)" if self.auto else "it waits for you before every step"
         )
-        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.")
+        warning = ((f"\n! {self.warning}", "$warn"),) if self.warning else ()
+        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.", *warning)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
