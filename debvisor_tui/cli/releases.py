@@ -69,6 +69,7 @@ def release(
         from debvisor_tui.cli.tui import open_tui
 
         if auto:
+            _warn_of_logout()
             try:
                 run = asyncio.run(start_release(target, places, version, whoami(), auto=True))
             except LockHeld as held:
@@ -98,7 +99,7 @@ def _warn_of_logout() -> None:
     from debvisor_tui.runner.launch import logout_ends_it
 
     if warning := logout_ends_it():
-        say(f"Warning: {warning}")
+        say(f"! {warning}")
 
 
 def _attach_instead(held: LockHeld) -> bool:
@@ -296,6 +297,7 @@ async def _start_rollback(
         try:
             client = await RunnerClient.connect(places, person)
         except RunnerGone:
+            _warn_of_logout()
             return await start_rollback(settings, places, run, options, person)
         started = asyncio.get_running_loop().create_future()
 
@@ -318,6 +320,7 @@ async def _start_rollback(
         finally:
             hearing.cancel()
             await client.close()
+    _warn_of_logout()
     return await start_rollback(settings, places, run, options, person)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 SYSTEMD = Path("/run/systemd/system")  # is there if and only if systemd is this host's init (sd_booted(3))
 LINGER = Path("/var/lib/systemd/linger")  # a file for each user whose manager outlives the last login
 TIMEOUT = 15.0  # seconds for systemd's own commands
+LOOK_TIMEOUT = 3.0  # seconds for a question that only a warning depends on
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
 PROPERTIES = (
@@ -55,43 +56,49 @@ def find_service() -> Service | None:
 
 def logout_ends_it() -> str:
     """A warning if the runner would be ended with this login, with what to do; "" if not."""
-    if find_service() is not None or not SYSTEMD.is_dir() or os.geteuid() == 0:
+    if find_service() is not None or not SYSTEMD.is_dir() or os.geteuid() == 0 or not _logind_ends(_user_name()):
         return ""
+    return f"A logout would end this run. First do: sudo loginctl enable-linger {_user_name()}"
+
+
+def _logind_ends(user: str) -> bool:
+    """Whether logind ends what `user` left running at the last logout, by the rules of logind.conf(5)."""
     name = "org.freedesktop.login1"
-    ask = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager", "KillUserProcesses"]
+    ask = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager"]
     try:
-        answer = subprocess.run(ask, capture_output=True, text=True, timeout=TIMEOUT, check=False).stdout
+        answer = _call([*ask, "KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers"], {**os.environ}, LOOK_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    if answer.split() != ["b", "true"]:
-        return ""
-    return (
-        "This host ends what a user runs when the user logs out (KillUserProcesses=yes), a release too. "
-        f"Before it starts: sudo loginctl enable-linger {_user_name()}, then log in again."
-    )
+        return False
+    lines = [line.replace('"', "").split() for line in answer.stdout.splitlines()]
+    if answer.returncode != 0 or len(lines) != 3:
+        return False
+    (_, everybody), (_, _, *only), (_, _, *never) = lines
+    return user not in never and (user in only if only else everybody == "true")
 
 
 def launch_service(service: Service, target: str, runner: Sequence[str], token: str) -> int | None:
-    """Start `runner` (:class:`.RunnerArgv`); its pid, 0 if it has ended already. OSError: why it was not started.
+    """Start `runner` (:class:`.RunnerArgv`); its pid, 0 if it has ended already, None if systemd does not tell.
 
-    None: it was started, and systemd does not say which process it is.
+    OSError: why it was not started.
     """
     unit = f"debvisor-tui-{re.sub(r'[^A-Za-z0-9_.-]', '-', target)}-{re.sub(r'[^A-Za-z0-9]', '', token)}"
     environment = {**os.environ}
     if service.user:
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     try:
-        done = _call(service.argv(unit, runner), environment)
+        done = _call(service.argv(unit, runner), environment, TIMEOUT)
     except subprocess.TimeoutExpired as error:
         raise OSError(f"no answer within {TIMEOUT:.0f} s") from error
     if done.returncode != 0:
         raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
     user = ["--user"] if service.user else []
+    ask = ["systemctl", *user, "show", "--property=MainPID", "--value", unit]
     try:
-        shown = _call(["systemctl", *user, "show", "--property=MainPID", "--value", unit], environment)
-        return int(shown.stdout)
-    except (OSError, subprocess.TimeoutExpired, ValueError):
+        shown = _call(ask, environment, TIMEOUT)
+    except (OSError, subprocess.TimeoutExpired):
         return None
+    told = shown.stdout.strip()
+    return int(told) if shown.returncode == 0 and told.isdecimal() else None
 
 
 def launch_session(runner: Sequence[str], log: Path) -> int:
@@ -112,7 +119,7 @@ def launch_session(runner: Sequence[str], log: Path) -> int:
         raise OSError("it ended at once") from None
 
 
-def _call(argv: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def _call(argv: list[str], environment: dict[str, str], timeout: float) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,
@@ -120,7 +127,7 @@ def _call(argv: list[str], environment: dict[str, str]) -> "subprocess.Completed
         text=True,
         errors="replace",
         env=environment,
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
     )
 

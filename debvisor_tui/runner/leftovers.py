@@ -6,12 +6,13 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
+from debvisor_tui.platforms.process import groups_of_session
 from debvisor_tui.runner.identity import ProcessIdentity, identify
 from debvisor_tui.store.clock import boot_id
 
@@ -36,29 +37,34 @@ def new_mark() -> str:
     return secrets.token_hex(8)
 
 
-async def end_leftovers(child: Child) -> list[Leftover]:
-    """End what is left of `child` (TERM, then KILL, to its whole process group); what was found of it.
+def host_restarted_since(child: Child) -> bool:
+    """Whether `child` was started before this boot: a process of its pid is a stranger's."""
+    return child.boot_id not in {"", boot_id()}
 
-    If the command itself has ended already, what it left in its group is ended too, except at the restart: there it
-    may be the service.
+
+async def end_leftovers(child: Child) -> list[Leftover]:
+    """End what is left of `child` (TERM, then KILL, to its whole session, as a cancel does); what was found of it.
+
+    If the command itself has ended already, what it left in its session is ended too. Except at the restart: there it
+    may be the service, so only the command's own group is ended.
     """
     if child.boot_id != boot_id():
-        return []  # the host was restarted since: a process of that pid is a stranger's
+        return []
     leader = _leader(child)
-    if leader is not None:
-        command = _command(leader.pid)
-        return [Leftover(leader.pid, command, await _end(leader.pid, leader.alive))]
-    if child.pid is None:
+    session = leader.pid if leader is not None else child.pid
+    if session is None:
         return []
-    members = [pid for pid in _session_of(child.pid) if _carries(pid, child.nonce)]
-    if not members:
-        return []
-    commands = {pid: _command(pid) for pid in members}
-    if child.step == "restart":
-        return [Leftover(pid, commands[pid], ended=False, spared=True) for pid in members]
-    known = [identity for pid in members if (identity := identify(pid)) is not None]
-    gone = await _end(child.pid, lambda: any(identity.alive() for identity in known))
-    return [Leftover(pid, commands[pid], ended=gone) for pid in members]
+    found = {leader} if leader is not None else set()
+    found = _session_of(session, found, child.nonce)
+    commands = {member: _command(member.pid) for member in sorted(found, key=lambda member: member.pid)}
+    if leader is None and child.step == "restart":
+        return [Leftover(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
+    if leader is not None and child.step == "restart":
+        await _end(lambda: {leader.pid} if leader.alive() else set())
+        return [Leftover(leader.pid, commands[leader], ended=not leader.alive())]
+    await _end(lambda: groups_of_session(session) if _session_of(session, found, child.nonce) else set())
+    shown = commands if leader is None else [leader, *_session_of(session, found, child.nonce) - {leader}]
+    return [Leftover(m.pid, commands.get(m) or _command(m.pid), ended=not m.alive()) for m in shown]
 
 
 def _leader(child: Child) -> ProcessIdentity | None:
@@ -82,18 +88,16 @@ def _is(argv: Sequence[str], words: Sequence[str]) -> bool:
     return len(own) == len(argv) and all(REDACTED in want or want == got for want, got in zip(argv, own, strict=True))
 
 
-async def _end(group: int, alive: Callable[[], bool]) -> bool:
-    """Whether it is gone."""
+async def _end(groups: Callable[[], set[int]]) -> None:
+    """Signal `groups` until there are none, or no signal helps. Asked anew each time: a group may have gone."""
     for number, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, AFTER_KILL)):
-        for sent in (number, signal.SIGCONT):  # a stopped process hears nothing but KILL until it goes on
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, sent)
+        for group in groups():
+            for sent in (number, signal.SIGCONT):  # a stopped process hears nothing but KILL until it goes on
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, sent)
         deadline = time.monotonic() + grace
-        while alive() and time.monotonic() < deadline:  # noqa: ASYNC110 - not our child: nothing to await
+        while groups() and time.monotonic() < deadline:  # noqa: ASYNC110 - not our child: nothing to await
             await asyncio.sleep(POLL)
-        if not alive():
-            return True
-    return False
 
 
 def _carries(pid: int, nonce: str) -> bool:
@@ -123,10 +127,12 @@ def _session(pid: int) -> int | None:
         return None
 
 
-def _session_of(leader: int) -> list[int]:
-    """The living processes of the session that `leader` began."""
-    return [
-        int(entry)
-        for entry in os.listdir("/proc")
-        if entry.isdigit() and _session(int(entry)) == leader and identify(int(entry)) is not None
-    ]
+def _session_of(leader: int, known: Set[ProcessIdentity], nonce: str) -> set[ProcessIdentity]:
+    """The living processes of the session that our `leader` began; none if the session is a stranger's.
+
+    It is ours if one of them is `known`, or carries `nonce`: a pid is not used again while it names a session.
+    """
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _session(int(entry)) == leader]
+    living = {identity for pid in pids if (identity := identify(pid)) is not None}
+    ours = bool(living & known) or any(_carries(member.pid, nonce) for member in living)
+    return living if ours else set()

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from debvisor_tui.model.text import one_line
-from debvisor_tui.runner.leftovers import Leftover, end_leftovers
+from debvisor_tui.runner.leftovers import Leftover, end_leftovers, host_restarted_since
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.store.history import History
 
+RESTARTED = "The host was restarted since: nothing that was running then can still run."
 GONE = "its runner was gone while it ran"
 
 
@@ -25,6 +26,8 @@ async def recover(recorder: Recorder, history: History, run: int) -> Mapping[str
     for child in history.children(run):
         leftovers = await end_leftovers(child)
         of_step = found.setdefault(child.step, Found())
+        if host_restarted_since(child) and RESTARTED not in of_step.told:
+            of_step.told.append(RESTARTED)
         for leftover in leftovers:
             of_step.told.append(_told(leftover))
             if not (leftover.ended or leftover.spared):

@@ -81,26 +81,26 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
 
 
 def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
-    """Start the process, as a service if that can be; its pid, None if that is not known."""
-    path = folder / "start.json"
-    runner = _argv(path, start)
+    """Start the process, as a service if that can be; its pid, None if it is not known."""
     service = find_service()
     why_not = ""
     if service is not None:
+        path = folder / "start.json"
         write_start(path, {**start, "how": service.words, "environment": dict(os.environ)})
         try:
-            return launch_service(service, places.target, runner, folder.name)
+            return launch_service(service, places.target, _runner(path, start), folder.name)
         except OSError as error:
             why_not = f" ({service.words} failed: {error})"
-            # systemd may yet start what it did not answer for: without its file it comes to nothing.
-            path.unlink(missing_ok=True)
-            path = folder / "start-again.json"
-            runner = _argv(path, start)
+        try:
+            path.unlink()  # what is started late after all finds nothing to do
+        except FileNotFoundError:
+            return None  # it was taken: the service runs, whatever was said of it, and there must not be two
+    path = folder / "start-session.json"
     write_start(path, {**start, "how": f"setsid{why_not}"})
-    return launch_session(runner, places.runner_log)
+    return launch_session(_runner(path, start), places.runner_log)
 
 
-def _argv(path: Path, start: dict[str, Any]) -> list[str]:
+def _runner(path: Path, start: dict[str, Any]) -> list[str]:
     who = str(start["who"]["name"])
     return RunnerArgv(str(path), start["config"], start["state_dir"], words_of(start["work"]), who).words
 

@@ -28,6 +28,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "plan": seed_history.release_plan(),
         "start": 1,
         "started": [],
+        "logout": "",
     }
 
     def answer(name: str) -> Any:
@@ -48,6 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(ask, "ask_versions", versions)
     monkeypatch.setattr(ask, "ask_plan", plan)
     monkeypatch.setattr(spawn, "start_release", start)
+    monkeypatch.setattr(launch, "logout_ends_it", lambda: answers["logout"])
     return answers
 
 
@@ -138,6 +140,26 @@ def test_an_origin_that_is_gone_is_told_and_can_be_asked_again(world: dict[str, 
     play(story_of_the_test())
 
 
+def test_that_a_logout_would_end_the_run_is_said_beside_the_key_that_starts_it(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    world["logout"] = "A logout would end this run. First do: sudo loginctl enable-linger [b]anna[/b]"
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen("v1.2.0"))
+            await until(lambda: "starts; it waits for you" in text_of(app), pilot)
+            await until(
+                lambda: (
+                    "! A logout would end this run. First do: sudo loginctl enable-linger [b]anna[/b]" in text_of(app)
+                ),
+                pilot,
+            )
+            assert "PRE-DEPLOY" in text_of(app), "the plan still has its room"
+
+    play(story_of_the_test())
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("scene", ["versions", "plan", "problems"])
 def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
@@ -180,18 +202,3 @@ def test_when_somebody_was_quicker_it_says_who_and_attaches(world: dict[str, Any
             await until(lambda: isinstance(app.screen, RunScreen) and app.screen.run_id == story.run, pilot)
 
     play(story_of_the_test())
-
-
-def test_what_could_end_the_run_is_said_before_it_starts(
-    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(launch, "logout_ends_it", lambda: "This host ends what [b]anna[/b] runs at logout.")
-    past = seed.Story(tmp_path)
-    past.close()
-
-    async def story() -> None:
-        async with shown(seed.session(tmp_path, at=past.at)) as (app, pilot):
-            app.push_screen(PlanScreen("v1.1.0"))
-            await until(lambda: "! This host ends what [b]anna[/b] runs at logout." in text_of(app), pilot)
-
-    play(story())

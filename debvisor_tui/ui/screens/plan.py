@@ -54,7 +54,7 @@ class PlanScreen(DebvisorScreen[None]):
     starting: reactive[bool] = reactive(False, init=False)
     """Whether the runner is being started just now."""
     warning: reactive[str] = reactive("", init=False)
-    """What could end the run though nobody wants it; "" if nothing is known."""
+    """What the operator must know of this host before a run is started on it."""
 
     header = query_one(HeaderBar)
     lead = query_one("#plan-lead", Static)
@@ -76,7 +76,7 @@ class PlanScreen(DebvisorScreen[None]):
 
     def on_mount(self) -> None:
         self._tell()
-        self._ask_warning()
+        self._ask_host()
         if self._version:
             self.chosen = self._version
             self._ask_plan(self.chosen)
@@ -84,6 +84,12 @@ class PlanScreen(DebvisorScreen[None]):
             self._ask_versions()
 
     # -- questions ----------------------------------------------------------------------------------------------
+
+    @work(group="plan-host", exclusive=True, description="ask what a logout ends")
+    async def _ask_host(self) -> None:
+        from debvisor_tui.runner import launch
+
+        self.warning = await asyncio.to_thread(launch.logout_ends_it)
 
     @work(group="plan-versions", exclusive=True, description="ask for versions")
     async def _ask_versions(self) -> None:
@@ -95,12 +101,6 @@ class PlanScreen(DebvisorScreen[None]):
             self.versions = await ask.ask_versions(self.session.settings, self.session.places)
         except DebvisorError as error:
             self.failure = error
-
-    @work(group="plan-warning", exclusive=True, description="ask whether a logout ends a run")
-    async def _ask_warning(self) -> None:
-        from debvisor_tui.runner import launch
-
-        self.warning = await asyncio.to_thread(launch.logout_ends_it)
 
     @work(group="plan", exclusive=True, description="ask for the plan")
     async def _ask_plan(self, version: str) -> None:
@@ -175,13 +175,13 @@ class PlanScreen(DebvisorScreen[None]):
     def watch_failure(self) -> None:
         self._tell()
 
-    def watch_warning(self) -> None:
-        self._tell()
-
     def watch_auto(self) -> None:
         self._tell()
 
     def watch_starting(self) -> None:
+        self._tell()
+
+    def watch_warning(self) -> None:
         self._tell()
 
     def _tell(self) -> None:
@@ -229,8 +229,8 @@ class PlanScreen(DebvisorScreen[None]):
         gates = (
             "it stops only where a person must decide (auto)" if self.auto else "it waits for you before every step"
         )
-        warning = Content.styled(f"\n! {self.warning}", "$warn") if self.warning else ""
-        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.", warning)
+        warning = ((f"\n! {self.warning}", "$warn"),) if self.warning else ()
+        return Content.assemble("Nothing is touched yet. ", ("enter", "bold"), f" starts; {gates}.", *warning)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
