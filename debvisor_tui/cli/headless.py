@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.errors import Refused, RunnerGone
+from debvisor_tui.model.errors import NoReply, Refused, RunnerGone
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.people import Person
@@ -55,6 +55,7 @@ class Follower:
     _seq: int = 0
     _ended_with: int | None = None
     _asked: int = 0  # the event that opened the newest gate
+    _troubled: bool = False  # the run stands still, and takes no answers
     _answered: int = 0  # the one that was answered: until the next opens, the journal may still show it
 
     async def follow(self, run: int) -> int:
@@ -94,8 +95,11 @@ class Follower:
 
         async def hear() -> None:
             async for message in client:
-                if message["type"] == "run":
-                    self._switch(int(message["run"]), history)
+                match message["type"]:
+                    case "run":
+                        self._switch(int(message["run"]), history)
+                    case "trouble":
+                        self._hear_trouble(str(message["what"]), str(message["hint"]))
                 woken.set()
             gone.set()
             woken.set()
@@ -110,12 +114,20 @@ class Follower:
                     return self._code_at_end(self._print_news(history))
                 if view.run.kind is RunKind.RELEASE and view.run.state in ENDED_BY_ITSELF:
                     return self._code_at_end(view)  # nothing more will happen; the runner is only tidying up
-                if view.gate is not None and view.run.state is RunState.WAITING and self._asked > self._answered:
+                waits = view.run.state is RunState.WAITING and self._asked > self._answered
+                if view.gate is not None and waits and not self._troubled:
                     code = await self._at_gate(client, view.gate)
                     if code is not None:
                         return code
         finally:
             hearing.cancel()
+
+    def _hear_trouble(self, what: str, hint: str) -> None:
+        if what:
+            self._say(f"{what}\n{hint}")
+        elif self._troubled:
+            self._say("The run goes on.")
+        self._troubled = bool(what)
 
     def _switch(self, run: int, history: History) -> None:
         if run != self.run:
@@ -151,8 +163,16 @@ class Follower:
     async def _answer(
         self, client: RunnerClient, gate: Gate, answer: Answer, reason: str = "", options: object = None
     ) -> int | None:
-        await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
-        self._answered = self._asked
+        asked = self._asked
+        try:
+            await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
+        except NoReply as silence:
+            self._say(f"{silence}")  # it is taken as soon as the journal can be written; the journal tells
+        except Refused:
+            if self._troubled:  # since just now: asked again when the run goes on
+                return None
+            raise
+        self._answered = asked
         return None
 
     async def _roll_back(self, client: RunnerClient, gate: Gate) -> bool:

@@ -8,7 +8,8 @@
     │   ├── CommandFailed     … because a command ended badly
     │   └── Cancelled         … because the operator cancelled it                              (exit 130)
     ├── Refused               the runner will not do that now, and says why                    (exit 1)
-    ├── RunnerGone            the runner does not answer                                       (exit 1)
+    ├── RunnerGone            no runner is there, or not any more                              (exit 1)
+    ├── NoReply               the runner has not said in time whether it obeyed                (exit 1)
     └── JournalError          the journal cannot be read or written                            (exit 1)
 
 An error is written for a person at 3 a.m.: `what` happened, and in `hint` what can be done about it.
@@ -75,6 +76,10 @@ class Cancelled(WorkFailed):
 
 
 class Refused(DebvisorError):
+    pass
+
+
+class NoReply(DebvisorError):
     pass
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from debvisor_tui.platforms.cleaning import finish
 from debvisor_tui.platforms.failures import could_not_start, describe_failure
 from debvisor_tui.platforms.pipes import Pump
 from debvisor_tui.platforms.process import groups_of_session
@@ -29,9 +30,8 @@ OnStart = Callable[[int], Awaitable[None]]
 class Completed:
     """`exit_code` is negative if a signal ended it, as in subprocess; 127 if the program is not there.
 
-    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB, in
-    whole lines. `left_open`: the command ended, but
-    something that it started still holds its output open; what that writes is not read any more.
+    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB, in whole lines. `left_open`: the
+    command ended, but something that it started still holds its output open; what that writes is not read any more.
     """
 
     argv: tuple[str, ...]
@@ -57,6 +57,7 @@ class Executor(Protocol):
         check: bool = True,
         capture: bool = False,
         quiet: bool = False,
+        limit: float | None = None,
     ) -> Completed: ...
 
 
@@ -101,7 +102,7 @@ async def execute(
             pump.child_ended()
         await asyncio.gather(*(pump.task for pump in pumps))
     except BaseException:
-        await asyncio.shield(_end_group(child, pumps, grace))
+        await finish(_end_group(child, pumps, grace))
         raise
     finally:
         for pump in pumps:
@@ -118,12 +119,14 @@ async def run_quietly(
     check: bool = True,
     capture: bool = False,
     quiet: bool = False,
+    limit: float | None = None,
 ) -> Completed:
-    """Run `argv` without a step: nothing is logged. CommandFailed as in `StepContext.execute`."""
-    try:
-        done = await execute(argv, cwd=cwd, env=env, capture=capture)
-    except (OSError, ValueError) as error:
-        raise could_not_start(argv, error, cwd) from None
+    """Run `argv` without a step: nothing is logged. CommandFailed and TimeoutError as in `StepContext.execute`."""
+    async with asyncio.timeout(limit):
+        try:
+            done = await execute(argv, cwd=cwd, env=env, capture=capture)
+        except (OSError, ValueError) as error:
+            raise could_not_start(argv, error, cwd) from None
     if check and done.exit_code != 0:
         raise describe_failure(argv, done.exit_code, done.stderr)
     return done

@@ -1,6 +1,5 @@
 """Git, by its own command: builders of argv, parsers of answers, and a checkout that answers questions."""
 
-import asyncio
 import os
 import re
 import shlex
@@ -220,8 +219,7 @@ class Git:
         argv = git(self.checkout, *words)
         execute = self._execute if told else run_quietly
         try:
-            async with asyncio.timeout(limit):
-                done = await execute(argv, env=environ or self.environ, check=False, capture=not told)
+            done = await execute(argv, env=environ or self.environ, check=False, capture=not told, limit=limit)
         except TimeoutError:
             raise WorkFailed(
                 f"git {words[0]} gave no answer within {limit:.0f} s",

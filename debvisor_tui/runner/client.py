@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from debvisor_tui import __version__
-from debvisor_tui.model.errors import Refused, RunnerGone
+from debvisor_tui.model.errors import NoReply, Refused, RunnerGone
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.text import one_line
 from debvisor_tui.runner.peers import account, peer_of
@@ -132,7 +132,8 @@ class RunnerClient:
     async def command(self, name: str, **args: Any) -> None:
         """Send a command and wait for its reply, which the iteration must be running to hear.
 
-        Refused says why the runner will not; RunnerGone, that it is not there any more.
+        Refused says why the runner will not; NoReply, that it may or may not have obeyed; RunnerGone, that it is not
+        there any more.
         """
         number, self._next_id = self._next_id, self._next_id + 1
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -142,10 +143,13 @@ class RunnerClient:
                 self._writer.write(encode({"type": "command", "id": number, "name": name, "args": args}))
                 await self._writer.drain()
                 message = await reply
-        except (OSError, TimeoutError) as error:
-            raise RunnerGone(
-                "The runner does not answer.", "Nothing is known of this command; look again."
+        except TimeoutError as error:
+            raise NoReply(
+                f"The runner has not replied for {REPLY_TIMEOUT:.0f} s.",
+                "What you asked for is done as soon as the journal can be written, or not at all. Watch the run.",
             ) from error
+        except OSError as error:
+            raise RunnerGone("The runner has gone.", "Look at the run in the history.") from error
         finally:
             self._replies.pop(number, None)
         if not message.get("ok"):

@@ -22,6 +22,7 @@ from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.leftovers import MARK, new_mark
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
+from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.clock import boot_id
 from debvisor_tui.store.history import History
@@ -46,6 +47,7 @@ class RunnerContext(StepContext):
         *,
         recorder: Recorder,
         history: History,
+        clock: RunClock,
         log: StepLog,
         redact: Redactor,
         desk: Desk,
@@ -58,6 +60,7 @@ class RunnerContext(StepContext):
         self._recorder = recorder
         self._journal = recorder.journal
         self._history = history
+        self._clock = clock
         self._log = log
         self._redact = redact
         self._desk = desk
@@ -65,6 +68,12 @@ class RunnerContext(StepContext):
     def _clean(self, value: Any) -> Any:
         """`value` without secrets and control sequences, all the way down: it may hold foreign text."""
         return clean_all(value, self._redact)
+
+    def clock(self) -> float:
+        return self._clock()
+
+    def limit(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        return self._clock.limit(seconds)
 
     def log(self, text: str, stream: str = "note") -> None:
         self._log.add(text, stream)
@@ -78,6 +87,7 @@ class RunnerContext(StepContext):
         check: bool = True,
         capture: bool = False,
         quiet: bool = False,
+        limit: float | None = None,
     ) -> Completed:
         self.log("$ " + shlex.join(argv), "cmd")
         out, err = self._log.sink("out"), self._log.sink("err")
@@ -92,24 +102,25 @@ class RunnerContext(StepContext):
             if who := identify(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
-        try:
-            done = await execute(
-                argv,
-                cwd=cwd,
-                env={**(env or {}), MARK: mark},
-                on_stdout=None if quiet else out,
-                on_stderr=err,
-                on_start=started,
-                capture=capture,
-            )
-        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-            raise could_not_start(argv, error, cwd) from error
-        finally:
-            silence.cancel()
-            await out.close()
-            await err.close()
-            reach(f"{name} ended")
-            await self._recorder.do(self._journal.end_child, child)
+        async with self.limit(limit):
+            try:
+                done = await execute(
+                    argv,
+                    cwd=cwd,
+                    env={**(env or {}), MARK: mark},
+                    on_stdout=None if quiet else out,
+                    on_stderr=err,
+                    on_start=started,
+                    capture=capture,
+                )
+            except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+                raise could_not_start(argv, error, cwd) from error
+            finally:
+                silence.cancel()
+                await out.close()
+                await err.close()
+                reach(f"{name} ended")
+                await self._recorder.do(self._journal.end_child, child)
         if done.left_open:
             self.log(f"{short_name(argv)} has ended; something it left running still holds its output.")
         if check and done.exit_code != 0:
@@ -155,12 +166,12 @@ class RunnerContext(StepContext):
         await self._recorder.do(self._journal.add_sample, self._attempt, sample)
         self._desk.tell({"type": "sample", "run": self.job.run, "step": self.step, "attempt": self._attempt})
 
-    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
-        view = self._history.run(self.job.run)
+    async def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+        view = await self._recorder.do(self._history.run, self.job.run)
         return tuple(e for e in view.evidence if e.step == step and e.name == name) if view else ()
 
-    def changes(self) -> tuple[Change, ...]:
-        view = self._history.run(self.job.run)
+    async def changes(self) -> tuple[Change, ...]:
+        view = await self._recorder.do(self._history.run, self.job.run)
         return view.changes if view else ()
 
 

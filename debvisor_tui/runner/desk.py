@@ -54,6 +54,13 @@ class StepUnderWay:
     accepts: frozenset[str]
     cancelled_by: Person | None = None
 
+    def cancel(self, who: Person) -> bool:
+        """End it, once: a second cancellation would break the first one's cleaning up. False: it has ended."""
+        if self.cancelled_by is None and not self.task.done():
+            self.cancelled_by = who
+            self.task.cancel()
+        return self.cancelled_by is not None
+
 
 #: Journals a decision: (step, who, answer, reason).
 Journaled = Callable[[str, Person, str, str], Awaitable[None]]
@@ -72,7 +79,7 @@ class Desk:
         self._answer: asyncio.Future[tuple[Reply, Mapping[str, Any]]] | None = None
         self._taking = asyncio.Lock()
         self.running: StepUnderWay | None = None
-        self.exit: Exit | None = None
+        self._exit: Exit | None = None
         self.progress: Message | None = None
 
     def tell(self, message: Message) -> None:
@@ -92,6 +99,11 @@ class Desk:
             return await self._answer
         finally:
             self._gate = self._answer = None
+
+    def take_exit(self) -> Exit | None:
+        """What the operator wants instead of going on, once."""
+        exit_, self._exit = self._exit, None
+        return exit_
 
     async def handle(self, who: Person, name: str, args: Mapping[str, Any]) -> None:
         """Carry out a command, or raise Refused with why not."""
@@ -137,24 +149,27 @@ class Desk:
             raise Refused("No step is running.", "At a gate, the run can be ended instead.")
         if self._gate is not None:
             raise Refused("The step waits for an answer; it is not working.", "Answer it, or end the run.")
+        if running.cancelled_by is not None:
+            raise Refused(f"{running.cancelled_by} has cancelled it already.", "What it runs is being ended.")
         await self._decide(running.step, who, "cancel", "")
-        running.cancelled_by = who
-        running.task.cancel()
+        if not running.cancel(who):
+            raise Refused("The step has ended by itself just now: nothing was cancelled.", "Look at how it ended.")
 
     async def _handle_rollback(self, who: Person, args: Mapping[str, Any]) -> None:
         options = _options(args)
         await self._check(options)
-        gate, future, running = self._gate, self._answer, self.running
-        if gate is not None and future is not None and not future.done():
-            await self._decide(gate.step, who, Answer.ROLLBACK, "")
-            future.set_result((Reply(Answer.ROLLBACK, who, time.time()), args))
-        elif running is not None:
-            await self._decide(running.step, who, Answer.ROLLBACK, "")
-            self.exit = RollBack(options, who)
-            running.cancelled_by = who
-            running.task.cancel()
-        else:
+        asked = self._answer is not None and not self._answer.done()
+        where = self._gate if asked else self.running
+        if where is None:
             raise Refused("The run is between two steps.", "Try again at once.")
+        await self._decide(where.step, who, Answer.ROLLBACK, "")
+        # Looked at again: while that was journaled the step may have ended, and the next gate opened.
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((Reply(Answer.ROLLBACK, who, time.time()), args))
+            return
+        self._exit = RollBack(options, who)  # the engine asks for it wherever it is by then
+        if self.running is not None:
+            self.running.cancel(who)
 
     async def _handle_nudge(self, who: Person, name: str, args: Mapping[str, Any]) -> None:
         running = self.running

@@ -22,6 +22,7 @@ from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, 
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.recovery import Found as Leftovers
+from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
 from debvisor_tui.tasks.base import Job, Reply, Task
@@ -39,6 +40,7 @@ class Engine:
         *,
         recorder: Recorder,
         history: History,
+        clock: RunClock,
         redact: Redactor,
         desk: Desk,
         publish: Callable[[Message], None],
@@ -52,14 +54,13 @@ class Engine:
         self._recorder = recorder
         self._journal = recorder.journal
         self._history = history
+        self._clock = clock
         self._redact = redact
         self._desk = desk
         self._publish = publish
         self._auto = auto
         self._leftovers = leftovers or {}
         self._after_step = after_step
-        self._timeout: asyncio.Timeout | None = None
-        self._left: float | None = None  # seconds of the attempt's limit, while the run stands still
         self._found = ""
         self._waited = 0.0  # seconds that the attempt under way has waited for a person
 
@@ -79,6 +80,8 @@ class Engine:
                     return left.exit
             if self._after_step is not None and state is StepState.SUCCEEDED:
                 self._after_step(step.id)
+        if exit_ := self._desk.take_exit():
+            return exit_
         at(f"{self._job.kind}.end")
         return None
 
@@ -86,6 +89,7 @@ class Engine:
         self, step: StepView, state: StepState, failure: tuple[str, str]
     ) -> tuple[StepState, tuple[str, str]]:
         """One turn of the loop: the gate that `state` asks for, then what its answer asks for."""
+        self._leave_if_told()
         if state is StepState.PENDING and self._auto:
             return await self._attempt(step)
         gate = await self._gate_for(step, state, failure)
@@ -123,8 +127,8 @@ class Engine:
             GateKind.INTERRUPTED,
             step.id,
             f"{step.title} was under way when its runner was gone.",
-            "\n".join([text, *left.told]),
-            "\n".join(left.danger),
+            clean("\n".join([text, *left.told]), self._redact),  # a command line of somebody else's may hold anything
+            clean("\n".join(left.danger), self._redact),
             finding=found,
         )
 
@@ -146,7 +150,7 @@ class Engine:
         for note in notes:
             context.log(note)
         try:
-            async with asyncio.timeout(60.0):
+            async with self._clock.limit(60.0):
                 finding = await self._task(step.id).inspect(context)
             self._found, text = finding.found.value, f"{finding.found}. {finding.text}"
         except (DebvisorError, TimeoutError, OSError, NotImplementedError) as error:
@@ -168,7 +172,7 @@ class Engine:
 
     async def _settle(self, step: str, finding: Finding) -> None:
         """The outcome of a change that was only intended is what inspection has found to stand."""
-        view = self._history.run(self._job.run)
+        view = await self._recorder.do(self._history.run, self._job.run)
         outcome = ChangeState.DONE if finding.found is Found.DONE else ChangeState.FAILED
         for change in view.changes if view else ():
             if change.step == step and change.state is ChangeState.INTENDED:
@@ -193,6 +197,7 @@ class Engine:
             attempt,
             recorder=self._recorder,
             history=self._history,
+            clock=self._clock,
             log=log,
             redact=self._redact,
             desk=self,
@@ -240,12 +245,15 @@ class Engine:
         await log.close()
         seconds = time.monotonic() - started - self._waited
         await self._recorder.do(self._journal.end_attempt, attempt, state, seconds, error, hint)
-        if state is StepState.CANCELLED and self._desk.exit is not None:
-            exit_, self._desk.exit = self._desk.exit, None
-            raise RunLeft(exit_)
+        self._leave_if_told()
         if late:  # it was cut off: what that leaves is to be known before anything is decided
             hint = f"{await self._inspect(step)}\n{hint}"
         return state, (error, hint)
+
+    def _leave_if_told(self) -> None:
+        """The operator has taken the way back while a step ran: however that ended meanwhile."""
+        if exit_ := self._desk.take_exit():
+            raise RunLeft(exit_)
 
     async def _give_up(self, attempt: int, log: StepLog, started: float) -> None:
         """The operator left at a gate that the step had asked for: the step did not do its work."""
@@ -256,11 +264,8 @@ class Engine:
         )
 
     async def _limited(self, task: Task, context: RunnerContext) -> str:
-        try:
-            async with asyncio.timeout(time_limit(self._settings, context.step)) as self._timeout:
-                return await task.run(context)
-        finally:
-            self._timeout = self._left = None
+        async with self._clock.limit(time_limit(self._settings, context.step)):
+            return await task.run(context)
 
     # -- gates --------------------------------------------------------------------------------------------------
 
@@ -268,36 +273,21 @@ class Engine:
         self._desk.tell(message)
 
     async def ask(self, gate: Gate) -> Reply:
-        """A gate in the middle of a step; the step's clock stands still while a person thinks."""
-        limit = self._timeout
-        left = self._left if limit is None or (when := limit.when()) is None else when - _loop_time()
-        self._left = None  # held back for the journal's sake until now, from here on for a person's
-        if limit is not None:
-            limit.reschedule(None)
+        """A gate in the middle of a step; the run's clock stands still while a person thinks."""
         asked = time.monotonic()
-        reply, args = await self._wait(gate)
-        self._waited += time.monotonic() - asked
+        self._clock.hold("a person")
+        try:
+            reply, args = await self._wait(gate)
+        finally:
+            self._clock.let_go("a person")
+            self._waited += time.monotonic() - asked
         if exit_ := exit_of(reply, args):
             raise RunLeft(exit_)
         await self._move(RunState.RUNNING)
-        if limit is not None and left is not None:
-            limit.reschedule(_loop_time() + left)
         return reply
 
-    def stand_still(self, still: bool) -> None:
-        """While the journal cannot be written no time limit runs: a migration is not ended for want of a log line."""
-        limit = self._timeout
-        if limit is None or limit.expired():
-            return
-        when = limit.when()
-        if still and when is not None:
-            self._left = when - _loop_time()
-            limit.reschedule(None)
-        elif not still and self._left is not None:
-            limit.reschedule(_loop_time() + self._left)
-            self._left = None
-
     async def _wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
+        self._leave_if_told()
         opened = self._recorder.do(self._journal.set_run_state, self._job.run, RunState.WAITING, "", gate)
         return await self._desk.wait(gate, opened)
 
@@ -319,10 +309,6 @@ class Engine:
     @property
     def kind(self) -> RunKind:
         return self._job.kind
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _last_failure(step: StepView) -> tuple[str, str]:

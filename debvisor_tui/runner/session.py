@@ -23,6 +23,7 @@ from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.recovery import Found as Leftovers
 from debvisor_tui.runner.recovery import recover
+from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.server import Server
 from debvisor_tui.runner.way_back import plan_way_back, release_of
 from debvisor_tui.store.history import History
@@ -47,7 +48,7 @@ class Session:
         self._server = Server(places, self._desk.handle, self._note, self._standing)
         self._indexing: asyncio.Task[None] | None = None
         self._leftovers: Mapping[str, Leftovers] = {}
-        self._engine: Engine | None = None
+        self._clock = RunClock()
         self._run = 0
         self._seq = self._history.last_seq()
 
@@ -113,7 +114,7 @@ class Session:
             raise UsageError(f"Run {release.id} is rolled back already.")
         plan = await self._plan(release.id, options)  # refused before anything is moved
         for unfinished in self._unfinished():
-            await recover(self._recorder, self._history, unfinished)
+            await self._nothing_runs_on(unfinished, await recover(self._recorder, self._history, unfinished))
             if unfinished != release.id:
                 await self._recorder.do(
                     self._journal.end_run, unfinished, RunState.ABORTED, "a new rollback was started"
@@ -137,6 +138,20 @@ class Session:
         self._leftovers = await recover(self._recorder, self._history, run)
         return run
 
+    async def _nothing_runs_on(self, run: int, found: Mapping[str, Leftovers]) -> None:
+        """Keep what was found running of a run whose runner is gone; UsageError if it could not be ended."""
+        told = [text for leftovers in found.values() for text in leftovers.told]
+        danger = [clean(text, self._redact) for leftovers in found.values() for text in leftovers.danger]
+        for text in told:
+            note = {"what": f"a step of run {run}: {clean(text, self._redact)}"}
+            await self._recorder.do(self._journal.note, run, EventKind.RUNNER, note)
+        if danger:
+            raise UsageError(
+                f"The rollback was not started: a step of run {run} still works on this target, and could not be "
+                f"ended: {danger[0]}",
+                "\n".join([*danger[1:], "End it (kill -9 as its user, or as root), then roll back again."]),
+            )
+
     def _unfinished(self) -> list[int]:
         states = ACTIVE_RUN_STATES | {RunState.INTERRUPTED}
         return [r.id for r in self._history.runs(limit=50) if r.state in states]
@@ -157,7 +172,7 @@ class Session:
             assert summary is not None  # noqa: S101 - it was journaled
             self._switch_to(run)
             rollback = summary.kind is RunKind.ROLLBACK
-            engine = self._engine = await self._engine_of(run, auto=auto or rollback)
+            engine = await self._engine_of(run, auto=auto or rollback)
             exit_ = await engine.drive()
             if not rollback and isinstance(exit_, RollBack):
                 try:
@@ -202,6 +217,7 @@ class Session:
             await self._recorder.do(self._history.facts, run),
             recorder=self._recorder,
             history=self._history,
+            clock=self._clock,
             redact=self._redact,
             desk=self._desk,
             publish=self._publish,
@@ -289,13 +305,13 @@ class Session:
 
     def _journal_trouble(self, error: JournalError | None) -> None:
         """The journal cannot be written, or can again: the run stands still meanwhile, and clients are told why."""
-        if self._engine is not None:
-            self._engine.stand_still(error is not None)
         if error is None:
+            self._clock.let_go("the journal")
             self._server.trouble = None
             self._publish({"type": "trouble", "what": "", "hint": ""})
             print("The journal is written again; the run goes on.")
             return
+        self._clock.hold("the journal")
         print(error)
         hint = (
             f"{error.hint}\nThe run then goes on by itself. What works goes on meanwhile, nothing new begins.\n"

@@ -28,6 +28,7 @@ class StepLog:
         self._room.set()
         self._work = asyncio.Event()
         self._closing = False
+        self._gone = False  # the writer has ended: what comes now is in nobody's journal
         self._writer = asyncio.create_task(self._write(), name=f"log of attempt {attempt}")
         self._last_output = time.monotonic()
 
@@ -42,11 +43,13 @@ class StepLog:
 
     async def append(self, lines: list[str], stream: str) -> None:
         self._append(lines, stream)
-        if len(self._waiting) >= HIGH_WATER:
+        if len(self._waiting) >= HIGH_WATER and not self._gone:
             self._room.clear()
         await self._room.wait()
 
     def _append(self, lines: list[str], stream: str, *, own: bool = False) -> None:
+        if self._gone:
+            return
         now = time.time()
         self._waiting += [(now, stream, line) for line in lines]
         if not own:
@@ -79,7 +82,10 @@ class StepLog:
                 if not self._closing and len(batch) < HIGH_WATER // 2:
                     await asyncio.sleep(BATCH_DELAY)
         finally:
-            self._room.set()  # nobody may wait for a writer that is gone
+            # Nobody may wait for a writer that is gone: a child that goes on writing is only to be ended.
+            self._gone = True
+            self._waiting.clear()
+            self._room.set()
 
     async def close(self) -> None:
         """Until every line is in the journal; JournalError if it cannot be."""

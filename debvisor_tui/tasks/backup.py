@@ -112,7 +112,7 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
         text = f"integrity ok, read back{restored}, {held}"
         await ctx.evidence("verified", text, verified)
         if retain:
-            _retain(ctx, database, [backup.path, *protected])
+            await _retain(ctx, database, [backup.path, *protected])
     return backup
 
 
@@ -156,8 +156,8 @@ def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
         )
 
 
-def _retain(ctx: StepContext, database: Database, protected: Sequence[Path]) -> None:
-    mine = [Path(str(c.after.get("path"))) for c in ctx.changes() if c.kind is ChangeKind.BACKUP]
+async def _retain(ctx: StepContext, database: Database, protected: Sequence[Path]) -> None:
+    mine = [Path(str(c.after.get("path"))) for c in await ctx.changes() if c.kind is ChangeKind.BACKUP]
     backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, database.suffix)
     # This release's and the one's before it: if this one is given up, that one can still be rolled back.
     tags = list(dict.fromkeys(b.tag for b in backups if b.tag.startswith(PRE_DEPLOY) and not b.problem))[:2]
@@ -173,7 +173,7 @@ async def inspect_backup(ctx: StepContext) -> Finding:
         backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, open_target(ctx.settings).suffix)
     except DebvisorError as error:
         return Finding(Found.UNKNOWN, error.what)
-    paths = [Path(str(c.before.get("path"))) for c in ctx.changes() if c.kind is ChangeKind.BACKUP]
+    paths = [Path(str(c.before.get("path"))) for c in await ctx.changes() if c.kind is ChangeKind.BACKUP]
     found = next((b for b in backups if b.path in paths and not b.problem), None)
     if found is not None:
         try:

@@ -93,11 +93,13 @@ class StepContext(ABC):
         check: bool = True,
         capture: bool = False,
         quiet: bool = False,
+        limit: float | None = None,
     ) -> Completed:
         """Run a command; its output goes to the log as it comes.
 
         `env` is added to the environment. `capture` also keeps stdout (bounded, 8 MiB) in the result; `quiet` then
-        keeps stdout out of the log. With `check`, a non-zero exit raises CommandFailed.
+        keeps stdout out of the log. With `check`, a non-zero exit raises CommandFailed. After `limit` seconds (of
+        :meth:`clock`) it is ended, and TimeoutError raised.
         """
 
     @abstractmethod
@@ -123,12 +125,20 @@ class StepContext(ABC):
     async def sample(self, sample: Sample) -> None:
         """Journal one sample of the monitor."""
 
+    def clock(self) -> float:
+        """Monotonic seconds for a deadline: they do not pass while the run stands still, or a person is asked."""
+        return asyncio.get_running_loop().time()
+
+    def limit(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """As `asyncio.timeout`, by :meth:`clock`."""
+        return asyncio.timeout(seconds)
+
     @abstractmethod
-    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+    async def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
         """The evidence `name` that step `step` of this run has established, oldest first."""
 
     @abstractmethod
-    def changes(self) -> tuple[Change, ...]:
+    async def changes(self) -> tuple[Change, ...]:
         """The changes of this run so far, oldest first."""
 
 

@@ -1,11 +1,13 @@
 """Blocking work in a thread, which a cancelled step really ends before it goes on."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.platforms.cleaning import finish
 
 T = TypeVar("T")
 
@@ -23,7 +25,8 @@ async def in_thread(work: Callable[[threading.Event], T]) -> T:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
         stop.set()
-        await asyncio.wait({thread}, timeout=PATIENCE)
+        with contextlib.suppress(asyncio.CancelledError):  # again: it is raised below
+            await finish(asyncio.wait({thread}, timeout=PATIENCE))
         if not thread.done():
             raise WorkFailed(
                 f"It was told to stop and has not within {PATIENCE:.0f} s: the system does not let go of it",

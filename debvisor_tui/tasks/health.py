@@ -39,7 +39,7 @@ class HealthTask:
     async def run(self, ctx: StepContext) -> str:
         health = ctx.settings.health
         expected = str(ctx.job.facts.get("version") or ctx.job.to_version)
-        clock = asyncio.get_running_loop().time
+        clock = ctx.clock
         begun = clock()
         deadline = begun + health.timeout
         in_a_row, last, said = 0, tuple[Probe, ...](), dict[str, str]()

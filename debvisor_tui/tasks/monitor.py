@@ -70,7 +70,7 @@ class Watch:
         self._http = http
         self._monitor = ctx.settings.monitor
         self._limits = thresholds(self._monitor)
-        self._clock = asyncio.get_running_loop().time
+        self._clock = ctx.clock
         self._begun = self._clock()
         self._duration = self._monitor.duration
         self._samples: list[Sample] = []

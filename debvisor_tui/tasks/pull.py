@@ -25,7 +25,7 @@ class PullTask:
     async def run(self, ctx: StepContext) -> str:
         job, source = ctx.job, ctx.settings.source
         repo = git_of(ctx.settings, ctx.execute)
-        if any(c.kind is ChangeKind.CODE for c in ctx.changes()):  # an earlier attempt may have been cut off
+        if any(c.kind is ChangeKind.CODE for c in await ctx.changes()):  # an earlier attempt may have been cut off
             await put_back(ctx, repo, job.to_commit)
         if obstacle := await dirty(repo):
             raise obstacle.error()

@@ -28,7 +28,7 @@ class RestartTask:
 
     async def run(self, ctx: StepContext) -> str:
         platform = ctx.settings.platform
-        if not ctx.recall("pull", "baseline"):
+        if not await ctx.recall("pull", "baseline"):
             await keep_baseline(ctx)
         old = process_of(platform.pid_file)
         ctx.log(f"running now: {_named(old)}" if old else "running now: nothing")
@@ -50,7 +50,7 @@ class RestartTask:
 
     async def inspect(self, ctx: StepContext) -> Finding:
         now = process_of(ctx.settings.platform.pid_file)
-        mine = [c for c in ctx.changes() if c.kind is ChangeKind.PROCESS and c.step == ctx.step]
+        mine = [c for c in await ctx.changes() if c.kind is ChangeKind.PROCESS and c.step == ctx.step]
         if not mine:
             return Finding(Found.NOT_DONE, f"no restart was begun; {_named(now)} runs" if now else "nothing runs")
         before = mine[-1].before
@@ -64,7 +64,7 @@ class RestartTask:
 
 async def _settled(ctx: StepContext, platform: ProcessPlatform, old: Process | None) -> Process:
     """The new process, once it has lived for `settle` seconds."""
-    clock = asyncio.get_running_loop().time
+    clock = ctx.clock
     deadline = clock() + platform.stop_timeout
     while (new := process_of(platform.pid_file)) is None or _same(new, old):
         if clock() >= deadline:

@@ -53,9 +53,8 @@ class RevertDatabaseTask:
         text, stands = f"the database is at {current or 'base'}", {"revision": current}
         if current == wanted:
             return Finding(Found.DONE, f"{text}, where it was before the release", stands)
-        began = [
-            c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
-        ]
+        mine = [c for c in await ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step]
+        began = [c.before.get("revision") for c in mine]
         if began and began[0] != current:
             return Finding(Found.PARTLY, f"{text}, between {began[0]} and {wanted or 'base'}", stands)
         return Finding(Found.NOT_DONE, f"{text} and is to go down to {wanted or 'base'}", stands)

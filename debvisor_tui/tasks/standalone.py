@@ -67,24 +67,26 @@ class StandaloneContext(StepContext):
         check: bool = True,
         capture: bool = False,
         quiet: bool = False,
+        limit: float | None = None,
     ) -> Completed:
         self.log(f"$ {shown(argv)}", "cmd")
         out, err = LineAssembler(self._redact), LineAssembler(self._redact)
-        try:
-            done = await execute(
-                argv,
-                cwd=cwd,
-                env=env,
-                on_stdout=None if quiet else self._sink(out, "out"),
-                on_stderr=self._sink(err, "err"),
-                capture=capture,
-            )
-        except (OSError, ValueError) as error:
-            raise could_not_start(argv, error, cwd) from None
-        finally:
-            for assembler, stream in ((out, "out"), (err, "err")):
-                for line in assembler.close():
-                    self._say(line, stream)
+        async with self.limit(limit):
+            try:
+                done = await execute(
+                    argv,
+                    cwd=cwd,
+                    env=env,
+                    on_stdout=None if quiet else self._sink(out, "out"),
+                    on_stderr=self._sink(err, "err"),
+                    capture=capture,
+                )
+            except (OSError, ValueError) as error:
+                raise could_not_start(argv, error, cwd) from None
+            finally:
+                for assembler, stream in ((out, "out"), (err, "err")):
+                    for line in assembler.close():
+                        self._say(line, stream)
         if check and done.exit_code != 0:
             raise describe_failure(argv, done.exit_code, done.stderr)
         return done
@@ -133,10 +135,10 @@ class StandaloneContext(StepContext):
     async def sample(self, sample: Sample) -> None:
         self.samples.append(sample)
 
-    def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
+    async def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
         return tuple(e for e in self.found if (e.step, e.name) == (step, name))
 
-    def changes(self) -> tuple[Change, ...]:
+    async def changes(self) -> tuple[Change, ...]:
         return tuple(self.made)
 
 

@@ -50,9 +50,8 @@ class UpgradeTask:
         left = (
             f"the database is at {current or 'none'}, {counted(len(found.migrations), 'revision')} below {found.head}"
         )
-        began = [
-            c.before.get("revision") for c in ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step
-        ]
+        mine = [c for c in await ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step]
+        began = [c.before.get("revision") for c in mine]
         if began and began[0] != current:
             return Finding(Found.PARTLY, left, stands)
         return Finding(Found.NOT_DONE, left, stands)
@@ -122,7 +121,7 @@ async def _code_in_place(ctx: StepContext) -> None:
 
 async def _planned(ctx: StepContext) -> Pending:
     """What the check has found, if it still holds; else looked up anew with the code in place."""
-    for evidence in reversed(ctx.recall("migration-check", "migrations")):
+    for evidence in reversed(await ctx.recall("migration-check", "migrations")):
         known = Pending.from_json({k: evidence.value[k] for k in ("current", "head", "pending")})
         same_code = evidence.value.get("commit") == ctx.job.to_commit
         if same_code and known.migrations and known.current == await current_revision(ctx.settings, ctx.execute):
