@@ -7,21 +7,25 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from foreign import Page, web
 from release_host import ANNA, Host, answer, attached, until
 from story import quick
 from world import look
 
-from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.errors import DebvisorError, NoReply
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.spawn import start_release, start_resume
+from debvisor_tui.runner.step_log import HIGH_WATER
 from debvisor_tui.sandbox.host import Sandbox
+from debvisor_tui.store.opening import BUSY_TIMEOUT
 
 LINES = 3000
 TALKS = f"""
@@ -30,6 +34,18 @@ for n in range({LINES}):
     print("line", n, "x" * 400, flush=True)
     if n % 300 == 299:
         time.sleep(0.1)
+"""
+#: Talks, and once it may, writes as fast as it can; says in `count` how many lines it has got rid of.
+SHOUTS = """
+import os, time
+n = 0
+while True:
+    print("line", n, flush=True)
+    n += 1
+    if not os.path.exists({go!r}):
+        time.sleep(0.02)
+    elif n % 1000 == 0:
+        open({count!r}, "w").write(str(n))
 """
 KEEPS_TALKING = "import time\nn = 0\nwhile True:\n    print('line', n, flush=True)\n    n += 1\n    time.sleep(0.02)"
 
@@ -225,6 +241,118 @@ def test_a_journal_that_is_harmed_under_the_runner(host: Small, harm: str) -> No
         await until(lambda: not host.runner_pid(), "the runner ends when it is told to")
 
     asyncio.run(story())
+
+
+def test_a_child_that_shouts_does_not_keep_a_runner_that_is_told_to_end(host: Small, tmp_path: Path) -> None:
+    go, count = tmp_path / "go", tmp_path / "count"
+    review(host, SHOUTS.format(go=str(go), count=str(count)))
+
+    async def story() -> None:
+        await begin(host)
+        async with attached(host, observe=True) as (_, heard):
+            other = sqlite3.connect(host.places.journal, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            await until(lambda: "database is locked" in trouble(heard), "it is told")
+            go.touch()
+            await until(lambda: _stands_at(count) >= HIGH_WATER, "it is held back")
+            host.end_runner(15)
+            await until(lambda: not host.runner_pid(), "the runner ends when it is told to")
+        assert _child(host) == 0
+        other.close()
+
+    asyncio.run(story())
+
+
+def test_a_deadline_stands_still_with_the_run(host: Small) -> None:
+    limit = BUSY_TIMEOUT + 2.0  # seconds, more than the journal is waited for before that is told
+
+    async def story() -> None:
+        with web() as site:
+            site.pages |= {"/live": Page(200, b'{"status": "ok"}'), "/ready": Page(503, b"warming up")}
+
+            def change(config: dict[str, dict[str, object]]) -> None:
+                config["health"] |= {
+                    "live": f"{site.url}/live",
+                    "ready": f"{site.url}/ready",
+                    "timeout": f"{limit:g}s",
+                }
+
+            host.configure(change)
+            run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+            async with attached(host) as (client, heard):
+                gate = await host.gate(run, GateKind.ATTEST, "review")
+                await answer(client, gate, Answer.ATTEST, reason="read")
+                await until(lambda: host.view(run).step("health").state is StepState.RUNNING, "health is probed")
+                begun = time.monotonic()
+                other = sqlite3.connect(host.places.journal, isolation_level=None)
+                other.execute("BEGIN IMMEDIATE")
+                await until(lambda: "database is locked" in trouble(heard), "it is told")
+                await until(lambda: time.monotonic() - begun > limit + 2, "the time would be over")
+                site.pages["/ready"] = Page(200, b'{"status": "ok", "version": "v1.1.0"}')
+                other.close()
+                await until(lambda: host.view(run).step("health").state is not StepState.RUNNING, "it is over")
+            ended = host.view(run).step("health")
+            assert (ended.state, ended.attempt.error if ended.attempt else "") == (StepState.SUCCEEDED, "")
+
+    asyncio.run(story())
+
+
+def test_without_a_terminal_it_is_said_that_the_run_stands_still(host: Small, tmp_path: Path) -> None:
+    review(host, TALKS)
+    said = tmp_path / "said"
+    argv = [sys.executable, "-m", "debvisor_tui", "--config", str(host.sandbox.config_path)]
+    argv += ["--state-dir", str(host.disk)]
+    options = ["release", "v1.1.0", "--headless", "--auto"]
+
+    async def story() -> None:
+        try:
+            await until(lambda: bool(host.runner_pid()) and _talks(host), "it talks")
+            other = sqlite3.connect(host.places.journal, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            await until(lambda: "The run stands still." in said.read_text(), "it is said")
+            other.close()
+            await until(lambda: "The run goes on." in said.read_text(), "and that it goes on")
+            assert "fuser -v" in said.read_text()
+            assert await asyncio.to_thread(release.wait, 60) == 0, said.read_text()
+        finally:
+            release.kill()
+            release.wait()
+
+    with said.open("wb") as errors:
+        release = subprocess.Popen([*argv, *options], stdout=subprocess.DEVNULL, stderr=errors)
+    asyncio.run(story())
+
+
+def test_an_answer_that_waits_for_the_journal_is_not_called_lost(
+    host: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("debvisor_tui.runner.client.REPLY_TIMEOUT", 1.0)
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            other = sqlite3.connect(host.places.journal, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(NoReply, match="has not replied for 1 s") as silence:
+                await answer(client, gate, Answer.SKIP, reason="while it is held")
+            assert "as soon as the journal can be written" in silence.value.hint
+            other.close()
+            await host.gate(run, GateKind.READY, "ci")
+        assert [d.reason for d in host.view(run).decisions] == ["while it is held"]
+
+    asyncio.run(story())
+
+
+def _stands_at(count: Path) -> int:
+    """The number in `count`, once it has not been written anew for half a second."""
+    return int(count.read_text()) if count.exists() and time.time() - count.stat().st_mtime > 0.5 else 0
+
+
+def _talks(host: Host) -> bool:
+    with contextlib.suppress(DebvisorError, AssertionError, IndexError):
+        return any(line.startswith("line") for line in host.lines(1, "review"))
+    return False
 
 
 def _child(host: Host) -> int:

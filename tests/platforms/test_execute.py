@@ -68,6 +68,33 @@ def test_a_daemon_that_keeps_the_pipe_open_does_not_hang_the_command(
         os.kill(daemon, 9)
 
 
+def test_cancelled_again_it_still_ends_the_group_before_it_is_said_to_be_ended() -> None:
+    pid = 0
+
+    async def story() -> None:
+        started = asyncio.Event()
+
+        async def on_stdout(chunk: bytes) -> None:
+            nonlocal pid
+            pid = int(chunk)
+            started.set()
+
+        script = "trap '' TERM; echo $$; while :; do sleep 0.05; done"
+        task = asyncio.create_task(execute(["sh", "-c", script], on_stdout=on_stdout, grace=0.5))
+        async with asyncio.timeout(5):
+            await started.wait()
+            for _ in range(3):
+                task.cancel()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            assert not task.done()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert not _alive(pid)
+
+    asyncio.run(story())
+
+
 def test_cancelling_ends_the_whole_group_and_still_reads_its_last_words(tmp_path: Path) -> None:
     # The grandchild says itself that it is there: one that was only just forked may still swallow a TERM.
     script = "trap 'echo going; exit 0' TERM; sh -c 'echo $$; exec sleep 60' & wait"

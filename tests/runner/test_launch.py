@@ -105,7 +105,7 @@ def test_a_service_is_told_nothing_that_others_may_not_read(host: Host, programs
     run = asyncio.run(released(host))
     assert how(host, run) == "systemd-run"
     called = programs.calls.read_text().splitlines()
-    unit, start = called[3].partition("=")[2], called[-3]
+    unit, start = called[3].partition("=")[2], called[-5]
     assert called == [
         str(programs.folder / "systemd-run"),
         "--quiet",
@@ -113,7 +113,7 @@ def test_a_service_is_told_nothing_that_others_may_not_read(host: Host, programs
         f"--unit={unit}",
         *[f"--property={value}" for value in PROPERTIES],
         *[sys.executable, "-m", "debvisor_tui.runner.process", start],
-        *[str(host.sandbox.config_path), str(host.sandbox.state_dir)],
+        *[str(host.sandbox.config_path), str(host.sandbox.state_dir), "release v1.1.0", ANNA.name],
     ]
     assert unit.startswith("debvisor-tui-sandbox-start")
     asked = Path(f"{programs.calls}.systemctl").read_text().splitlines()
@@ -319,10 +319,8 @@ def test_the_command_line_says_it_before_it_starts(
 # -- START and its answer -----------------------------------------------------------------------------------------
 
 
-def test_start_is_private_whatever_lay_in_its_place_and_is_gone_once_read(tmp_path: Path) -> None:
+def test_start_is_private_and_gone_once_read(tmp_path: Path) -> None:
     path = tmp_path / "start.json"
-    path.write_text("somebody else's")
-    path.chmod(0o666)
     before = os.umask(0)
     try:
         write_start(path, {"environment": {"PASSWORD": SECRET}})
@@ -338,7 +336,8 @@ def test_start_is_private_whatever_lay_in_its_place_and_is_gone_once_read(tmp_pa
 
 def test_a_link_in_starts_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "start.json").symlink_to(tmp_path / "elsewhere")
-    write_start(tmp_path / "start.json", {})
+    with pytest.raises(FileExistsError):
+        write_start(tmp_path / "start.json", {})
     assert not (tmp_path / "elsewhere").exists()
 
 

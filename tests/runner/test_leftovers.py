@@ -16,14 +16,21 @@ import pytest
 from other_user import only_root, said_by_nobody
 from release_host import ANNA, Host, answer, attached, until
 
+from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
-from debvisor_tui.model.states import StepState
+from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
 from debvisor_tui.platforms.process import groups_of_session, read_process
 from debvisor_tui.runner import leftovers
 from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.leftovers import MARK, Leftover, end_leftovers, new_mark
+from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume
+from debvisor_tui.store.history import History
 
 WAIT = "while :; do sleep 600; done"
 #: `timeout` puts what it runs, and itself, into a process group of its own.
@@ -235,6 +242,68 @@ def test_after_a_reboot_in_mid_step_the_gate_says_so_and_no_process_is_touched(h
             assert read_process(pid) is not None, "whoever has that pid now is a stranger"
         finally:
             os.killpg(pid, signal.SIGKILL)
+
+    asyncio.run(story())
+
+
+async def _killed_in_the_upgrade(host: Host, secret: str) -> int:
+    """A release whose runner was killed in the upgrade, and left a command running that has `secret` in its words."""
+    code = "import time\nprint('working', flush=True)\ntime.sleep(600)"
+    after = [sys.executable, "-c", code, f"--password={secret}"]
+    host.configure(lambda c: c.update(steps={"upgrade": {"after": [after]}}))
+    run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+    gate = await host.gate(run, GateKind.ATTEST, "review")
+    async with attached(host) as (client, _):
+        await answer(client, gate, Answer.ATTEST, reason="read")
+    await until(
+        lambda: bool(host.view(run).step("upgrade").attempts) and "working" in host.lines(run, "upgrade"), "it works"
+    )
+    host.end_runner(signal.SIGKILL)
+    await until(lambda: host.runner_pid() == 0, "the lock is free")
+    return run
+
+
+@pytest.mark.slow
+def test_what_was_left_running_is_told_at_the_gate_without_its_secrets(host: Host) -> None:
+    secret = Path(host.settings.smoke.password.file or "").read_text().strip()
+
+    async def story() -> None:
+        run = await _killed_in_the_upgrade(host, secret)
+        await start_resume(host.settings, host.places, run, ANNA)
+        gate = await host.gate(run, GateKind.INTERRUPTED, "upgrade")
+        assert f"--password={REDACTED}) was left running, and was ended" in gate.detail
+        assert secret not in "\n".join([gate.detail, *host.lines(run, "upgrade")])
+
+    asyncio.run(story())
+
+
+@pytest.mark.slow
+def test_no_rollback_begins_beside_what_could_not_be_ended(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Path(host.settings.smoke.password.file or "").read_text().strip()
+    monkeypatch.setattr(leftovers, "AFTER_KILL", 0.1)
+
+    async def story() -> None:
+        run = await _killed_in_the_upgrade(host, secret)
+        lock = TargetLock.acquire(host.places, "anna", "rollback", [host.settings.source.checkout])
+        session = Session(host.settings, host.places, lock, "setsid")
+        try:
+            with monkeypatch.context() as context:
+                context.setattr(os, "killpg", lambda *_: None)  # as a process that hangs in the kernel hears them
+                with pytest.raises(UsageError, match="STILL RUNS") as refused:
+                    await session.new_rollback(run, RollbackOptions(), ANNA)
+            assert "End it" in refused.value.hint
+            assert secret not in str(refused.value)
+            assert host.state(run) is RunState.INTERRUPTED
+            assert await session.new_rollback(run, RollbackOptions(), ANNA) == run + 1
+        finally:
+            await session.close("over")
+            lock.release()
+        history = History(host.places.journal)
+        told = [str(e.data["what"]) for e in history.events(run, 0) if e.kind == EventKind.RUNNER]
+        history.close()
+        assert any("STILL RUNS" in what for what in told), told
+        assert "was left running, and was ended" in told[-1]
+        assert secret not in "".join(told)
 
     asyncio.run(story())
 

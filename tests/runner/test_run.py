@@ -1,9 +1,12 @@
 """A run in its detached process: it outlives its clients, keeps every line, and moves only as it is told."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from release_host import ANNA, Host, answer, attached, until
@@ -14,7 +17,11 @@ from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.runner.client import RunnerClient
+from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
+from debvisor_tui.tasks.plan import plan_release
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +109,81 @@ def test_cancelling_ends_the_command_and_a_retry_is_a_new_attempt(host: Host) ->
 
 def _lines(host: Host, run: int) -> list[str]:
     return host.lines(run, "review") if host.view(run).step("review").attempts else []
+
+
+WAITS = "import os, time\nprint('working', flush=True)\nwhile not os.path.exists({go!r}):\n    time.sleep(0.01)\n"
+
+
+def test_a_second_cancellation_is_refused_while_the_first_one_cleans_up(host: Host, tmp_path: Path) -> None:
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    override(host, "review", stubborn + WAITS.format(go="/nowhere"))
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            await answer(client, gate, Answer.RUN)
+            await until(
+                lambda: bool(host.view(run).step("review").attempts) and "working" in host.lines(run, "review"),
+                "it works",
+            )
+            await client.command("cancel")
+            with pytest.raises(Refused, match=r"anna .*has cancelled it already"):
+                await client.command("cancel")
+            await host.gate(run, GateKind.CANCELLED, "review")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("auto", [True, False], ids=["auto", "gate by gate"])
+def test_a_way_back_taken_as_the_step_ends_by_itself_is_gone(host: Host, tmp_path: Path, auto: bool) -> None:
+    """The runner in this process, so that the step ends at the very moment between the decision and its effect."""
+    go = tmp_path / "go"
+    override(host, "smoke", WAITS.format(go=str(go)))
+
+    async def story() -> None:
+        host.places.prepare()
+        lock = TargetLock.acquire(host.places, "anna", "release v1.1.0", [host.settings.source.checkout])
+        session = Session(host.settings, host.places, lock, "setsid")
+        desk = session._desk
+        decide = desk._decide
+
+        async def slowly(*words: Any) -> None:
+            await decide(*words)
+            if words[2] == Answer.ROLLBACK:
+                go.touch()
+                await until(lambda: desk.running is None, "the step has ended")
+
+        desk._decide = slowly
+        try:
+            run = await session.new_release(plan_release(host.settings, "v1.1.0"), ANNA, auto=auto)
+            await session.listen(run)
+            driving = asyncio.create_task(session.drive(run, auto=auto))
+            async with attached(host) as (client, _):
+                await _until_step(host, client, run, "smoke")
+                await until(lambda: "working" in host.lines(run, "smoke"), "it works")
+                await client.command("rollback", options={})
+                async with asyncio.timeout(60):
+                    assert await driving is RunState.SUCCEEDED
+        finally:
+            await session.close("over")
+            lock.release()
+        assert host.state(run) is RunState.ROLLED_BACK
+        assert host.view(run).step("smoke").state is StepState.SUCCEEDED
+        assert host.view(run).step("monitor").state is StepState.PENDING
+
+    asyncio.run(story())
+
+
+async def _until_step(host: Host, client: RunnerClient, run: int, step: str) -> None:
+    """Answer what is asked until `step` is under way."""
+    while not host.view(run).step(step).attempts:
+        gate = host.view(run).gate
+        if gate is not None:
+            kind = Answer.ATTEST if gate.kind is GateKind.ATTEST else Answer.RUN
+            with contextlib.suppress(Refused):  # the run has gone on already
+                await answer(client, gate, kind, reason="read")
+        await asyncio.sleep(0.01)
 
 
 def test_a_second_release_is_told_who_runs_the_first(host: Host) -> None:
