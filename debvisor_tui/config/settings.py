@@ -233,7 +233,7 @@ class StepOverride(Part):
     )
     timeout: Duration | None = Field(
         default=None,
-        description="how long the step may take; by default a limit that fits the step",
+        description="how long the step, or what undoes it, may take; by default a limit that fits it",
         examples=["10m"],
     )
 

@@ -191,9 +191,18 @@ TIME_LIMITS: Mapping[str, float] = {
 }
 
 
+#: The way back takes as long as the way there: whoever knows that one to be long has said it of that.
+_SAME_LIMIT: Mapping[str, str] = {"revert-database": "upgrade", "revert-release": "pull", "restore-backup": "backup"}
+
+
+def limit_of(step: str) -> str:
+    """Which `[steps.X] timeout` is the limit of `step`."""
+    return _SAME_LIMIT.get(step, step)
+
+
 def time_limit(settings: Settings, step: str) -> float:
     """The limit of `step`, seconds. Health and the monitor end by themselves, sooner: theirs is for what hangs."""
-    override = settings.step(step).timeout
+    override = settings.step(limit_of(step)).timeout
     if override:
         return override
     match step:

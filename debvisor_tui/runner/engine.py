@@ -17,7 +17,7 @@ from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
 from debvisor_tui.platforms.failpoints import at
-from debvisor_tui.runner.context import RunnerContext, time_limit
+from debvisor_tui.runner.context import RunnerContext, limit_of, time_limit
 from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
@@ -231,7 +231,7 @@ class Engine:
         except TimeoutError:
             late, limit = True, time_limit(self._settings, step.id)
             state, error = StepState.FAILED, f"{step.title} did not end within {format_duration(limit)}."
-            hint = f"It was stopped. Look at its log; the limit is [steps.{step.id}] timeout."
+            hint = f"It was stopped. Look at its log; the limit is [steps.{limit_of(step.id)}] timeout."
         except DebvisorError as failed:
             state = StepState.FAILED
             error, hint = clean(failed.what, self._redact), clean(failed.hint, self._redact)

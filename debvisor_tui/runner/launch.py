@@ -15,6 +15,7 @@ from pathlib import Path
 SYSTEMD = Path("/run/systemd/system")  # is there if and only if systemd is this host's init (sd_booted(3))
 LINGER = Path("/var/lib/systemd/linger")  # a file for each user whose manager outlives the last login
 TIMEOUT = 15.0  # seconds for systemd's own commands
+FORK_TIMEOUT = 30.0  # seconds for a runner to read what it is told, and to let go of who started it
 LOOK_TIMEOUT = 3.0  # seconds for a question that only a warning depends on
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
@@ -104,15 +105,18 @@ def launch_service(service: Service, target: str, runner: Sequence[str], token: 
 def launch_session(runner: Sequence[str], log: Path) -> int:
     """Start `runner` in a session of its own; its pid. The process that is waited for here has forked it."""
     with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
-        done = subprocess.run(
-            list(runner),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            start_new_session=True,
-            timeout=30.0,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                list(runner),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                start_new_session=True,
+                timeout=FORK_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise OSError(f"it had not begun within {FORK_TIMEOUT:.0f} s, and was ended") from None
     try:
         return int(done.stdout)
     except ValueError:

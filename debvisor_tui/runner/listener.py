@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +50,18 @@ class Listener:
         if not self._path.is_socket() and _inode(self._path):
             raise FileExistsError(17, "something else lies there")
         self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)  # the socket is 0600 from its first moment
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            server = await asyncio.start_unix_server(self._accept, path=str(self._path), limit=COMMAND_LIMIT)
-        finally:
-            os.umask(before)
+            # 0600 from its first moment. Nothing is awaited meanwhile: a step's command would inherit the umask.
+            before = os.umask(0o177)
+            try:
+                listening.bind(str(self._path))
+            finally:
+                os.umask(before)
+            server = await asyncio.start_unix_server(self._accept, sock=listening, limit=COMMAND_LIMIT)
+        except BaseException:
+            listening.close()
+            raise
         if self._server is not None:
             self._server.close()
         self._server, self._inode = server, _inode(self._path)

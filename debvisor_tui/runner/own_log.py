@@ -27,7 +27,8 @@ class OwnLog(io.TextIOBase):
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):
             if os.fstat(1).st_size > LIMIT:
-                self._path.replace(self._path.with_name(self._path.name + ".1"))
+                with contextlib.suppress(FileNotFoundError):  # put aside before, when there was no room for a new one
+                    self._path.replace(self._path.with_name(self._path.name + ".1"))
                 self._open()
             os.write(1, scrub(text).encode("utf-8", "replace"))
         return len(text)

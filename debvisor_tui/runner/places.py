@@ -77,8 +77,9 @@ def _make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-        if status.st_uid not in {os.getuid(), 0}:
-            raise PermissionError(1, f"it belongs to user {status.st_uid}")
+        # Of a link, both ends: in /tmp anybody could have laid one.
+        for uid in {status.st_uid, folder.lstat().st_uid} - {os.getuid(), 0}:
+            raise PermissionError(1, f"it belongs to user {uid}")
         if status.st_mode & stat.S_IWOTH:
             raise PermissionError(1, "everybody may write to it")
         if not os.access(folder, os.W_OK | os.X_OK):

@@ -1,12 +1,13 @@
 """A checkout that a killed git has left half-written: put back to its HEAD, without a byte of anybody else's work."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.platforms.git import WRITING, Git
-from debvisor_tui.platforms.process import working_in
+from debvisor_tui.platforms.process import open_at_once, working_in
 from debvisor_tui.tasks.base import StepContext
 from debvisor_tui.tasks.checkout import dirty, existing
 from debvisor_tui.tasks.words import counted, listed
@@ -88,7 +89,12 @@ async def _is_of_the_move(repo: Git, path: str, head: str, other: str) -> bool:
 
 
 def _held(file: Path) -> bytes:
-    return os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
+    if file.is_symlink():
+        return os.fsencode(os.readlink(file))
+    with open_at_once(file) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(f"{file} is no file")
+        return opened.read()
 
 
 def _locks(checkout: Path) -> tuple[Path, ...]:

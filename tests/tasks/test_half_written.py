@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,18 @@ def test_what_a_person_has_changed_meanwhile_is_not_touched(host: Host) -> None:
     with pytest.raises(WorkFailed, match=r"cut off half-way .* somebody has changed app\.txt since"):
         asyncio.run(PullTask().run(begun(host, old)))
     assert {path: path.read_bytes() for path in host.checkout.rglob("*.txt")} == before
+
+
+def test_a_pipe_in_a_files_place_is_somebodys_and_is_not_waited_for(host: Host) -> None:
+    old = host.head()
+    git(host.checkout, "fetch", "-q", "--tags")
+    kill_in_the_middle(host, "merge", "--ff-only", "v2.0.0", count=500)
+    there = next(iter(sorted((host.checkout / "many").iterdir())))
+    there.unlink()
+    os.mkfifo(there)
+    with pytest.raises(WorkFailed, match=re.escape(there.name)):
+        asyncio.run(asyncio.wait_for(PullTask().run(begun(host, old)), 30))
+    assert there.is_fifo()
 
 
 def test_without_a_change_of_this_run_a_dirty_checkout_is_somebody_elses(host: Host) -> None:
