@@ -27,8 +27,9 @@ demo: $(VENV)/.run
 test: lint
 	$(PY) -m pytest
 
+# The folder is named, so that its conftest is read by the process that prints the counts.
 faults: $(VENV)/.dev
-	$(PY) -m pytest -m faults -n 3 tests/faults  # named, so that its conftest counts what was done
+	$(PY) -m pytest -m faults -n 3 tests/faults
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
