@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.errors import NoReply, Refused, RunnerGone
+from debvisor_tui.model.errors import Refused, RunnerGone
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.people import Person
@@ -56,6 +56,7 @@ class Follower:
     _ended_with: int | None = None
     _asked: int = 0  # the event that opened the newest gate
     _troubled: bool = False  # the run stands still, and takes no answers
+    _troubles: int = 0  # how often it did so far
     _answered: int = 0  # the one that was answered: until the next opens, the journal may still show it
 
     async def follow(self, run: int) -> int:
@@ -124,6 +125,7 @@ class Follower:
 
     def _hear_trouble(self, what: str, hint: str) -> None:
         if what:
+            self._troubles += 1
             self._say(f"{what}\n{hint}")
         elif self._troubled:
             self._say("The run goes on.")
@@ -163,13 +165,12 @@ class Follower:
     async def _answer(
         self, client: RunnerClient, gate: Gate, answer: Answer, reason: str = "", options: object = None
     ) -> int | None:
-        asked = self._asked
+        asked, troubles = self._asked, self._troubles
+        args = {"answer": answer, "gate": _name(gate), "reason": reason, "options": options}
         try:
-            await client.command("answer", answer=answer, gate=_name(gate), reason=reason, options=options)
-        except NoReply as silence:
-            self._say(f"{silence}")  # it is taken as soon as the journal can be written; the journal tells
+            await client.command("answer", patient=True, **args)
         except Refused:
-            if self._troubled:  # since just now: asked again when the run goes on
+            if self._troubles > troubles:  # that is why: asked again when the run goes on
                 return None
             raise
         self._answered = asked

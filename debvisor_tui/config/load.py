@@ -1,19 +1,22 @@
 """Loading the settings of one target: found, parsed, validated whole; every mistake is told at once."""
 
+import contextlib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from debvisor_tui.config.known import Loc
 from debvisor_tui.config.places import find_config
 from debvisor_tui.config.problems import problems_of
-from debvisor_tui.config.secrets import url_passwords
+from debvisor_tui.config.secrets import SecretRef, url_passwords
 from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.suggest import unknown_key
 from debvisor_tui.model.errors import ConfigError, Problem, UsageError
+from debvisor_tui.model.scrub import is_public, publish
 from debvisor_tui.model.text import one_line
 
 MAX_BYTES: Final = 1_048_576
@@ -43,6 +46,7 @@ def parse_settings(path: Path) -> Settings:
         problems = problems_of(error) + stray
     else:
         if not stray:
+            publish(*_open_texts(settings))
             # Not where the program happens to be called from: the runner outlives that.
             platform = settings.platform.model_copy(update={"cwd": settings.platform.cwd or path.parent})
             return settings.model_copy(
@@ -83,7 +87,30 @@ def _syntax(message: str) -> Problem:
     return Problem(where, f"not valid TOML: {one_line(match['what'], 200)}")
 
 
+def _open_texts(model: BaseModel) -> Iterator[str]:
+    """The names, paths and addresses in a config, which anybody may read; no secret, no environment, no command."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel) and not isinstance(value, SecretRef):
+            yield from _open_texts(value)
+        elif isinstance(value, str | Path):
+            yield str(value)
+
+
 def _warnings(path: Path, settings: Settings) -> tuple[str, ...]:
+    return (*_readable(path, settings), *_weak(settings))
+
+
+def _weak(settings: Settings) -> Iterator[str]:
+    """Of the smoke test's password, if it costs nothing to look."""
+    secret = settings.smoke.password
+    if secret.command is None:
+        with contextlib.suppress(UsageError):
+            if is_public(secret.resolve("smoke.password").reveal()):
+                yield "smoke.password is a word that stands in this config: logs will show it; change it"
+
+
+def _readable(path: Path, settings: Settings) -> tuple[str, ...]:
     plain: list[Loc] = []
     if settings.smoke.password.plain is not None:
         plain.append(("smoke", "password"))

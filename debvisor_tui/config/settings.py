@@ -22,7 +22,7 @@ from pydantic import (
 from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url_passwords
 from debvisor_tui.model.durations import parse_duration
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.model.scrub import remember
+from debvisor_tui.model.scrub import hidden, remember
 from debvisor_tui.model.text import one_line
 
 LONGEST = 7 * 86_400.0  # seconds: what is longer is a slip of the unit
@@ -282,7 +282,7 @@ class Settings(Part):
         for value in (url, *self.database.environment.values()):
             found += url_passwords(value)
         remember(*found)
-        return tuple(dict.fromkeys(s for s in found if s))
+        return tuple(dict.fromkeys(hidden(s) for s in found if s))
 
     def remember_secrets(self) -> None:
         """Have this process redact them, as far as they can be had for nothing: who only looks runs no command."""

@@ -67,7 +67,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._pattern: re.Pattern[str] | None = None
-        self._begun: re.Pattern[str] | None = None  # made when first needed: it is long
+        self._begun: dict[str, list[str]] | None = None  # made when first needed
         self._secrets: set[str] = set()
         self.longest = 0  # characters
         self.add(*secrets)
@@ -78,7 +78,8 @@ class Redactor:
         if new:
             self._secrets |= new
             self.longest = max(map(len, self._secrets))
-            self._pattern = _any_of(self._secrets)
+            longest_first = sorted(self._secrets, key=lambda s: (-len(s), s))  # one may begin with another
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
             self._begun = None
 
     def __call__(self, text: str) -> str:
@@ -87,10 +88,18 @@ class Redactor:
         text = self._pattern.sub(REDACTED, text)
         if CUT not in text:
             return text
+        *cut, last = text.split(CUT)
+        return CUT.join([*map(self._without_begun, cut), last])
+
+    def _without_begun(self, text: str) -> str:
+        """`text`, which was cut at its end, without the longest beginning of a secret that it ends with."""
         if self._begun is None:
-            begun = {s[:length] for s in self._secrets for length in range(MIN_SECRET, len(s))}
-            self._begun = _any_of(begun, f"(?={CUT})") if begun else self._pattern
-        return self._begun.sub(REDACTED, text)
+            self._begun = {}
+            for secret in self._secrets:
+                for end in range(MIN_SECRET, len(secret)):
+                    self._begun.setdefault(secret[end - MIN_SECRET : end], []).append(secret[:end])
+        begun = [start for start in self._begun.get(text[-MIN_SECRET:], ()) if text.endswith(start)]
+        return text[: -max(map(len, begun))] + REDACTED if begun else text
 
     def safe_cut(self, text: str, at: int) -> int:
         """Where `text` may be cut, at `at` or before it, without cutting a secret in two."""
@@ -100,12 +109,6 @@ class Redactor:
             if found.start() >= at:
                 break
         return at
-
-
-def _any_of(words: Iterable[str], then: str = "") -> re.Pattern[str]:
-    """The longest first: one may begin with another."""
-    longest_first = sorted(words, key=lambda word: (-len(word), word))
-    return re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){then}")
 
 
 def _forms(secret: str) -> set[str]:
@@ -137,11 +140,14 @@ def clean(text: str, redact: Redactor) -> str:
 
 
 def clean_all(value: Any, redact: Redactor) -> Any:
-    """`value`, plain data, with every text in it cleaned, all the way down; tuples become lists."""
+    """`value`, plain data, with every text in it cleaned, all the way down; tuples become lists.
+
+    Keys keep their words: programs read them.
+    """
     if isinstance(value, str):
         return clean(value, redact)
     if isinstance(value, Mapping):
-        return {clean(str(k), redact): clean_all(v, redact) for k, v in value.items()}
+        return {sanitise(str(k)): clean_all(v, redact) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [clean_all(v, redact) for v in value]
     return value

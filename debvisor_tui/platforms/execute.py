@@ -16,7 +16,7 @@ from debvisor_tui.platforms.pipes import Pump
 from debvisor_tui.platforms.process import groups_of_session
 
 CAPTURE_LIMIT = 8 * 1024 * 1024  # bytes kept of a captured stdout
-TAIL_LIMIT = 8 * 1024  # bytes kept of the end of stderr, for the error's words
+TAIL_LIMIT = 64 * 1024  # bytes kept of the end of stderr, for the error's words
 GRACE = 5.0  # seconds between TERM and KILL of a process group
 AFTER_KILL = 2.0  # seconds: a process that hangs in the kernel cannot be killed, and must not hold us
 LAST_WORDS = 3.0  # seconds for what an ended group wrote last to reach its sinks
@@ -30,7 +30,7 @@ OnStart = Callable[[int], Awaitable[None]]
 class Completed:
     """`exit_code` is negative if a signal ended it, as in subprocess; 127 if the program is not there.
 
-    `stdout` is kept only if it was asked for, `stderr` is always its last 8 KiB, in whole lines. `left_open`: the
+    `stdout` is kept only if it was asked for, `stderr` is always its last 64 KiB, in whole lines. `left_open`: the
     command ended, but something that it started still holds its output open; what that writes is not read any more.
     """
 
@@ -77,13 +77,15 @@ async def execute(
     `env` is added to this process's environment. OSError or ValueError if the program cannot be started
     (:func:`.failures.could_not_start` says it in words). An error of a sink ends the group and is raised.
     """
-    kept, tail = bytearray(), bytearray()
+    kept, tail, cut = bytearray(), bytearray(), False
 
     async def keep(chunk: bytes) -> None:
         kept.extend(chunk[: CAPTURE_LIMIT - len(kept)])
 
     async def keep_tail(chunk: bytes) -> None:
+        nonlocal cut
         tail.extend(chunk)
+        cut = cut or len(tail) > TAIL_LIMIT
         del tail[:-TAIL_LIMIT]
 
     child = _start(argv, cwd, {**os.environ, **(env or {})})
@@ -107,8 +109,10 @@ async def execute(
     finally:
         for pump in pumps:
             pump.close()
+    # Without the line that it begins in the middle of: perhaps in the middle of a secret.
+    last_words = bytes(tail).partition(b"\n")[2] if cut else bytes(tail)
     left_open = any(pump.gave_up for pump in pumps)
-    return Completed(tuple(argv), child.returncode, bytes(kept), _whole_lines(bytes(tail)), left_open)
+    return Completed(tuple(argv), child.returncode, bytes(kept), last_words, left_open)
 
 
 async def run_quietly(
@@ -130,11 +134,6 @@ async def run_quietly(
     if check and done.exit_code != 0:
         raise describe_failure(argv, done.exit_code, done.stderr)
     return done
-
-
-def _whole_lines(tail: bytes) -> bytes:
-    """`tail` without the line that it begins in the middle of, if it was cut: perhaps in the middle of a secret."""
-    return tail if len(tail) < TAIL_LIMIT else tail.partition(b"\n")[2]
 
 
 def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -129,8 +129,10 @@ class RunnerClient:
                     waiting.set_exception(RunnerGone("The runner has gone.", "Look at the run in the history."))
             self._replies.clear()
 
-    async def command(self, name: str, **args: Any) -> None:
+    async def command(self, name: str, *, patient: bool = False, **args: Any) -> None:
         """Send a command and wait for its reply, which the iteration must be running to hear.
+
+        `patient`: for as long as it takes, which is until the journal can be written.
 
         Refused says why the runner will not; NoReply, that it may or may not have obeyed; RunnerGone, that it is not
         there any more.
@@ -139,7 +141,7 @@ class RunnerClient:
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._replies[number] = reply
         try:
-            async with asyncio.timeout(REPLY_TIMEOUT):
+            async with asyncio.timeout(None if patient else REPLY_TIMEOUT):
                 self._writer.write(encode({"type": "command", "id": number, "name": name, "args": args}))
                 await self._writer.drain()
                 message = await reply

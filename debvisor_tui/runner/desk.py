@@ -153,6 +153,7 @@ class Desk:
             raise Refused(f"{running.cancelled_by} has cancelled it already.", "What it runs is being ended.")
         await self._decide(running.step, who, "cancel", "")
         if not running.cancel(who):
+            await self._decide(running.step, who, "cancel", "too late: the step had ended by itself")
             raise Refused("The step has ended by itself just now: nothing was cancelled.", "Look at how it ended.")
 
     async def _handle_rollback(self, who: Person, args: Mapping[str, Any]) -> None:
@@ -173,7 +174,7 @@ class Desk:
 
     async def _handle_nudge(self, who: Person, name: str, args: Mapping[str, Any]) -> None:
         running = self.running
-        if running is None or name not in running.accepts:
+        if running is None or name not in running.accepts or self._gate is not None:
             raise Refused("Only a running monitor can be extended or passed early.")
         clean: dict[str, Any] = {}
         if name == "extend":
@@ -186,6 +187,9 @@ class Desk:
             if not clean["reason"]:
                 raise Refused("To pass early needs a reason: it stands in the history.")
         await self._decide(running.step, who, name, str(clean.get("reason") or clean.get("seconds")))
+        if self.running is not running or self._gate is not None:
+            await self._decide(running.step, who, name, "too late: it had come to its verdict")
+            raise Refused("The watch has just come to its verdict.", "Look at it, and answer what it asks.")
         with contextlib.suppress(asyncio.QueueFull):
             running.inbox.put_nowait(Nudge(name, who, clean))
 

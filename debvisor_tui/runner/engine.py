@@ -157,6 +157,7 @@ class Engine:
             text = f"what it left could not be told: {error or 'no answer within 60 s'}."
         finally:
             await log.close()
+        _go_if_told()
         if finding is not None and finding.found is not Found.UNKNOWN:
             await self._settle(step.id, finding)
         await self._recorder.do(
@@ -226,6 +227,7 @@ class Engine:
                 raise  # the runner itself is being ended
             state, error = StepState.CANCELLED, f"cancelled by {running.cancelled_by}"
         except RunLeft:
+            _go_if_told()
             await self._give_up(attempt, log, started)
             raise
         except TimeoutError:
@@ -240,6 +242,7 @@ class Engine:
             state = StepState.FAILED
             error = clean(f"{step.title} failed: {type(bug).__name__}: {bug}", self._redact)
             hint = "This is a bug in debvisor-tui; its details are in runner.log beside the journal."
+        _go_if_told()
         if error:
             context.log(error, "err")
         await log.close()
@@ -252,6 +255,7 @@ class Engine:
 
     def _leave_if_told(self) -> None:
         """The operator has taken the way back while a step ran: however that ended meanwhile."""
+        _go_if_told()
         if exit_ := self._desk.take_exit():
             raise RunLeft(exit_)
 
@@ -309,6 +313,13 @@ class Engine:
     @property
     def kind(self) -> RunKind:
         return self._job.kind
+
+
+def _go_if_told() -> None:
+    """Whoever ends the runner cancels its task; a step that was being ended already takes that for its own end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _last_failure(step: StepView) -> tuple[str, str]:

@@ -4,9 +4,11 @@ A service outlives the login that started it, whatever logind is told to end; `s
 (KillUserProcesses=, logind.conf(5)).
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,20 +107,18 @@ def launch_service(service: Service, target: str, runner: Sequence[str], token: 
 def launch_session(runner: Sequence[str], log: Path) -> int:
     """Start `runner` in a session of its own; its pid. The process that is waited for here has forked it."""
     with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
+        starting = subprocess.Popen(
+            list(runner), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, start_new_session=True
+        )
         try:
-            done = subprocess.run(
-                list(runner),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                start_new_session=True,
-                timeout=FORK_TIMEOUT,
-                check=False,
-            )
+            told, _ = starting.communicate(timeout=FORK_TIMEOUT)
         except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(starting.pid, signal.SIGKILL)  # what it has forked is of its group still
+            starting.communicate()
             raise OSError(f"it had not begun within {FORK_TIMEOUT:.0f} s, and was ended") from None
     try:
-        return int(done.stdout)
+        return int(told)
     except ValueError:
         raise OSError("it ended at once") from None
 

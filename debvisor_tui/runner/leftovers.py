@@ -60,8 +60,8 @@ async def end_leftovers(child: Child) -> list[Leftover]:
     if leader is None and child.step == "restart":
         return [Leftover(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
     if leader is not None and child.step == "restart":
-        await _end(lambda: {leader.pid} if leader.alive() else set())
-        return [Leftover(leader.pid, commands[leader], ended=not leader.alive())]
+        await _end(lambda: groups_of_session(leader.pid) & {leader.pid})
+        return [Leftover(leader.pid, commands[leader], ended=leader.pid not in groups_of_session(leader.pid))]
     await _end(lambda: groups_of_session(session) if _session_of(session, found, child.nonce) else set())
     shown = commands if leader is None else [leader, *_session_of(session, found, child.nonce) - {leader}]
     return [Leftover(m.pid, commands.get(m) or _command(m.pid), ended=not m.alive()) for m in shown]

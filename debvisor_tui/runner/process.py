@@ -53,7 +53,7 @@ def main() -> None:
 
 async def _run(start: dict[str, Any]) -> int:
     from debvisor_tui.config.load import load_settings
-    from debvisor_tui.model.errors import DebvisorError, JournalError
+    from debvisor_tui.model.errors import DebvisorError, JournalError, UsageError
     from debvisor_tui.model.people import Person
     from debvisor_tui.model.rollback import RollbackOptions
     from debvisor_tui.runner.holders import words_of
@@ -104,7 +104,8 @@ async def _run(start: dict[str, Any]) -> int:
                 run = await session.resume(work["run"], who)
         await session.listen(run)
         reach("ready before")
-        write_answer(ready, {"run": run})
+        if not write_answer(ready, {"run": run}):
+            raise UsageError(f"Whoever started this has given up waiting; run {run} was not begun.")
         reach("ready after")
         warming = asyncio.create_task(asyncio.to_thread(_warm), name="warm")
         state = await session.drive(run, auto=bool(work.get("auto", False)))

@@ -132,4 +132,7 @@ async def _wait(ready: Path, pid: int | None, places: Places) -> dict[str, Any]:
                 "The runner ended before it was ready; nothing was changed.", f"Its log: {places.runner_log}"
             )
         await asyncio.sleep(POLL)
-    raise DebvisorError(f"The runner was not ready within {START_TIMEOUT:.0f} s.", f"Its log: {places.runner_log}")
+    raise DebvisorError(
+        f"The runner was not ready within {START_TIMEOUT:.0f} s. Nothing was changed; it begins no more.",
+        f"What it waited for may stand in its log: {places.runner_log}",
+    )

@@ -27,15 +27,16 @@ def reserve(ready: Path) -> None:
     ready.with_suffix(".partial").write_bytes(b" " * ROOM)
 
 
-def write_answer(ready: Path, answer: dict[str, Any]) -> None:
-    """Written whole or not at all; who waits for it takes it away, or has gone."""
+def write_answer(ready: Path, answer: dict[str, Any]) -> bool:
+    """Written whole or not at all. False: whoever waited for it has given up, and taken the folder away."""
     partial = ready.with_suffix(".partial")
     if not partial.exists():
-        return
+        return False
     with partial.open("r+b") as file:
         file.write(json.dumps(answer).encode()[:ROOM])
         file.truncate()
     partial.rename(ready)
+    return True
 
 
 def read_answer(ready: Path) -> dict[str, Any] | None:

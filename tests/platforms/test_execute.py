@@ -38,6 +38,12 @@ def test_both_pipes_are_read_whole_and_the_exit_code_is_kept() -> None:
     assert done.stderr.startswith(b"eeee\n")
 
 
+@pytest.mark.parametrize("length", [module.TAIL_LIMIT, 40_000])
+def test_last_words_of_one_line_are_kept_as_long_as_they_are_whole(length: int) -> None:
+    script = f"import sys; sys.stderr.write('e' * {length})"
+    assert asyncio.run(execute([PYTHON, "-c", script])).stderr == b"e" * length
+
+
 def test_a_slow_sink_loses_nothing_that_the_child_wrote_before_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("debvisor_tui.platforms.pipes.LINGER", 0.05)
     got = 0

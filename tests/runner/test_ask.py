@@ -1,14 +1,17 @@
 """Questions asked of a process of its own: what it says is foreign text, above all when it dies."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from release_host import Host
 
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.scrub import remember
+from debvisor_tui.model.text import REDACTED, Redactor
 from debvisor_tui.runner import ask
 from debvisor_tui.runner.places import Places
 from debvisor_tui.sandbox.host import Sandbox
@@ -29,3 +32,26 @@ def test_the_last_words_of_a_question_that_failed_are_made_safe(
     with pytest.raises(WorkFailed) as caught:
         asyncio.run(ask.ask_now(settings, Places(tmp_path, "sandbox")))
     assert caught.value.what == "The question about now failed: ValueError: ab •••••• c"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", ["deploy", "probes", "review", "oncall", "state"])
+def test_a_password_that_is_a_common_word_breaks_no_answer_and_no_way_back(host: Host, password: str) -> None:
+    host.configure(lambda c: c["smoke"].update(password=password))
+    plan = asyncio.run(ask.ask_plan(host.settings, host.places, "v1.1.0"))
+    assert plan.problems == ()
+    assert asyncio.run(ask.ask_now(host.settings, host.places)).version == "v1.0.0"
+
+
+def test_a_password_that_stands_in_the_config_is_warned_of_and_struck_out_of_urls(tmp_path: Path) -> None:
+    path = Sandbox.create(tmp_path / "host").config_path
+    text = path.read_text(encoding="utf-8")
+    assert load_settings(path).warnings == ()
+    secret = tmp_path / "word"
+    secret.write_text("sandbox")
+    path.write_text(re.sub(r"password = \{.*\}", f'password = {{ file = "{secret}" }}', text), encoding="utf-8")
+    settings = load_settings(path)
+    [warning] = settings.warnings
+    assert "smoke.password is a word that stands in this config" in warning
+    redact = Redactor(settings.secrets())
+    assert redact("sandbox at http://me:sandbox@host") == f"sandbox at http://me{REDACTED}host"

@@ -12,9 +12,10 @@ import typer
 from release_host import ANNA, Host, answer, attached, until
 
 from debvisor_tui.cli import main, releases
-from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
+from debvisor_tui.platforms.process import read_process
 from debvisor_tui.runner import launch, spawn
 from debvisor_tui.runner.launch import PROPERTIES, find_service, logout_ends_it
 from debvisor_tui.runner.spawn import start_release
@@ -314,6 +315,32 @@ def test_the_command_line_says_it_before_it_starts(
     argv = ["--config", str(host.sandbox.config_path), "release", "v1.1.0", *options]
     with pytest.raises(UsageError, match="not now"):
         typer.main.get_command(app).main(argv, standalone_mode=False)
+
+
+def test_a_runner_that_does_not_let_go_is_ended_with_what_it_has_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "FORK_TIMEOUT", 1.0)
+    code = "import os, sys, time\nif os.fork():\n    os._exit(0)\nopen(sys.argv[1], 'w').write(str(os.getpid()))\n"
+    pid = tmp_path / "pid"
+    with pytest.raises(OSError, match="had not begun within 1 s, and was ended"):
+        launch.launch_session([sys.executable, "-c", f"{code}time.sleep(600)", str(pid)], tmp_path / "log")
+    asyncio.run(until(lambda: read_process(int(pid.read_text())) is None, "it is gone"))
+
+
+@pytest.mark.slow
+def test_a_start_that_nobody_waits_for_any_more_is_not_begun(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spawn, "START_TIMEOUT", 0.05)
+
+    async def story() -> None:
+        with pytest.raises(DebvisorError, match="was not ready within 0 s"):
+            await spawn.start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        log = host.places.runner_log
+        await until(lambda: log.exists() and ("given up waiting" in log.read_text()), "it says so")
+        await until(lambda: host.runner_pid() == 0, "it has ended")
+        assert [step.attempts for step in host.view(1).steps if step.attempts] == []
+
+    asyncio.run(story())
 
 
 # -- START and its answer -----------------------------------------------------------------------------------------

@@ -135,6 +135,14 @@ def test_a_restart_that_is_still_under_way_is_ended_without_the_groups_that_it_m
     asyncio.run(until(lambda: groups_of_session(child.pid or 0) == others, "its own group is gone"))
 
 
+def test_of_a_restart_under_way_what_ignores_term_in_its_own_group_is_killed_too(start: Start) -> None:
+    child = start(f"sh -c 'trap \"\" TERM; echo ready; {WAIT}' & echo ready; {WAIT}", ready=2, step="restart")
+    assert child.pid is not None
+    [found] = end(child)
+    assert found.ended
+    assert groups_of_session(child.pid) == set()
+
+
 def test_a_process_that_ignores_term_is_killed(start: Start) -> None:
     child = start(f"trap '' TERM; echo ready; {WAIT}")
     [found] = end(child)

@@ -135,6 +135,27 @@ def test_a_second_cancellation_is_refused_while_the_first_one_cleans_up(host: Ho
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("command", ["cancel", "rollback"])
+def test_a_runner_that_is_told_to_end_ends_also_while_a_step_is_being_ended(host: Host, command: str) -> None:
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    override(host, "smoke", stubborn + WAITS.format(go="/nowhere"))
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        pid = host.runner_pid()
+        async with attached(host) as (client, _):
+            await _until_step(host, client, run, "smoke")
+            await until(lambda: "working" in host.lines(run, "smoke"), "it works")
+            await client.command(command, **({"options": {}} if command == "rollback" else {}))
+            os.kill(pid, signal.SIGTERM)
+            await until(lambda: host.runner_pid() != pid, "the runner has ended")
+        assert host.state(run) not in {RunState.ROLLING_BACK, RunState.ROLLED_BACK}
+        await start_resume(host.settings, host.places, run, ANNA)
+        await until(lambda: host.view(run).gate is not None, "it can be taken up")
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("auto", [True, False], ids=["auto", "gate by gate"])
 def test_a_way_back_taken_as_the_step_ends_by_itself_is_gone(host: Host, tmp_path: Path, auto: bool) -> None:
     """The runner in this process, so that the step ends at the very moment between the decision and its effect."""
