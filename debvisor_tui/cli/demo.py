@@ -63,7 +63,7 @@ def demo(
 
 
 def _make(folder: Path | None, fault: str | None, monitor: str) -> "Sandbox":
-    from debvisor_tui.sandbox.host import Sandbox
+    from debvisor_tui.sandbox.host import Sandbox, known_fault
 
     if folder is not None and (folder.expanduser() / "debvisor.toml").exists():
         say(f"Opening the sandbox in {folder} …")
@@ -72,6 +72,7 @@ def _make(folder: Path | None, fault: str | None, monitor: str) -> "Sandbox":
             sandbox.set_fault(fault)
         sandbox.start(must_be_ready=False)
         return sandbox
+    known_fault(fault)  # before a folder is made
     where = folder or Path(tempfile.mkdtemp(prefix=PREFIX))
     say(f"Making a sandbox host in {where} …")
     sandbox = Sandbox.create(where, fault=fault, monitor=monitor)
@@ -168,11 +169,14 @@ def _end_runner(places: "Places") -> None:
 
 def _sweep() -> None:
     """Remove temporary sandboxes whose owner was killed before it could, and in which no run goes on."""
+    from debvisor_tui.config.trust import is_private_folder
     from debvisor_tui.runner.identity import ProcessIdentity
     from debvisor_tui.runner.lock import find_holder
     from debvisor_tui.sandbox.host import Sandbox
 
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if not is_private_folder(folder):
+            continue  # another user's, whatever it looks like: its programs are not run
         try:
             owner = ProcessIdentity(**json.loads((folder / OWNER).read_text(encoding="utf-8")))
             if owner.alive():

@@ -139,7 +139,10 @@ def attach(
     from debvisor_tui.runner.going_on import runs_going_on
     from debvisor_tui.runner.lock import find_holder
 
-    choice: Choice = context.obj.that_goes_on(runs_going_on())
+    given: Choice = context.obj
+    choice = given.that_goes_on(runs_going_on())
+    if choice is not given:
+        say(f"Config {choice.config}, state in {choice.state_dir}: those of your run that goes on.")
     settings = choice.settings()
     places = choice.places(settings)
     history = choice.history()

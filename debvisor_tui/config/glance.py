@@ -4,9 +4,13 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from debvisor_tui.config.places import is_name
+from debvisor_tui.config.trust import read_trusted
+from debvisor_tui.model.errors import UsageError
+
+MAX_BYTES: Final = 1_048_576  # a larger one is refused when it is loaded
 
 _KIND = re.compile(r"[a-z]{1,20}")
 
@@ -23,8 +27,8 @@ class Face:
 def glance(path: Path) -> Face | None:
     """The face of the target at `path`; None if it cannot be told, and loading the config will say why."""
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data: dict[str, Any] = tomllib.loads(read_trusted(path, "config file", MAX_BYTES).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, UsageError):
         return None
     name, production, platform = data.get("name"), data.get("production", False), data.get("platform")
     kind = platform.get("kind") if isinstance(platform, dict) else None

@@ -15,6 +15,7 @@ from debvisor_tui.config.problems import problems_of
 from debvisor_tui.config.secrets import SecretRef, url_passwords
 from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.suggest import unknown_key
+from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import ConfigError, Problem, UsageError
 from debvisor_tui.model.scrub import is_public, publish
 from debvisor_tui.model.text import one_line
@@ -58,8 +59,7 @@ def parse_settings(path: Path) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_trusted(path, "config file", MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(
             f"The config file {path} cannot be read: {error.strerror}", "Check its owner and its mode."

@@ -41,9 +41,14 @@ def find_config(config: Path | None = None, target: str | None = None) -> Path:
         return _target(target)
     if given := os.environ.get(VARIABLE):
         return _named(Path(given), f"${VARIABLE}")
-    if HERE.exists():
+    if HERE.exists() and not _of_another(HERE):
         return HERE.absolute()
     return _only_one()
+
+
+def _of_another(here: Path) -> bool:
+    """Root does not take up what another user has laid where root happens to stand."""
+    return os.geteuid() == 0 and {here.lstat().st_uid, here.stat().st_uid} != {0}
 
 
 def target_path(target: str) -> Path:
@@ -98,7 +103,7 @@ def _only_one() -> Path:
     raise UsageError(
         _nowhere(
             "There is no config file",
-            ["--config FILE: not given", f"${VARIABLE}: not set", str(HERE.absolute())]
+            ["--config FILE: not given", f"${VARIABLE}: not set", _here()]
             + [str(folder / "NAME.toml") for folder in config_folders()],
         ),
         "Make one: debvisor-tui config init\nOr try it all without one: debvisor-tui demo",
@@ -112,6 +117,11 @@ def _targets() -> list[Path]:
         for path in sorted(folder.glob("*.toml")):
             by_name.setdefault(path.stem, path)
     return list(by_name.values())
+
+
+def _here() -> str:
+    passed_over = HERE.exists() and _of_another(HERE)
+    return f"{HERE.absolute()}" + (": is not root's, so root does not use it" if passed_over else "")
 
 
 def _nowhere(what: str, places: list[str]) -> str:

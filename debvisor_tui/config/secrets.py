@@ -9,10 +9,12 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.scrub import remember
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds
+MAX_SECRET: Final = 65_536  # bytes read of a secret's file
 EXPECTED: Final = 'expected a string, or one of { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", …] }'
 
 _URL_PASSWORD = re.compile(r"^[\w.+-]+://[^:/@]*:([^@]*)@")  # as SQLAlchemy reads it
@@ -136,7 +138,9 @@ class SecretRef(BaseModel):
 
     def _from_file(self, path: Path, place: str) -> Secret:
         try:
-            value = path.read_text(encoding="utf-8").strip()
+            value = read_trusted(path, "secret's file", MAX_SECRET).decode("utf-8").strip()
+        except UsageError as error:
+            raise UsageError(f"{place}: {error.what}", error.hint) from None
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UsageError(

@@ -156,6 +156,11 @@ def address(url: str) -> str:
     return f"{one_line(parts.hostname or '', 200)}:{port}"
 
 
+def origin(url: str) -> str:
+    """scheme://host:port of `url`: what a browser calls the same site's (RFC 6454), its port always named."""
+    return f"{urlsplit(url).scheme.lower()}://{address(url)}"
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """`error` and all that led to it: the resolver and the connector hide theirs in chains and groups."""
     seen = 0

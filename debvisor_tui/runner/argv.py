@@ -23,12 +23,13 @@ class RunnerArgv:
 
     @property
     def words(self) -> list[str]:
-        return [sys.executable, "-m", MODULE, *astuple(self)]
+        # -P: no module is taken from the folder where the caller happens to stand, which others may write to.
+        return [sys.executable, "-P", "-m", MODULE, *astuple(self)]
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> Self | None:
         """None if it is no runner's."""
-        if MODULE not in words[:4]:
+        if MODULE not in words[:5]:
             return None
         told = words[words.index(MODULE) + 1 :]
         return cls(*told) if len(told) == 5 else None

@@ -42,6 +42,7 @@ async def ask_rollback(settings: Settings, places: Places, run: int, options: Ro
 async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) -> T:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # no module is taken from the folder where the caller happens to stand
         "-m",
         "debvisor_tui.runner.query",
         str(settings.path),
@@ -50,6 +51,7 @@ async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) 
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd="/",
     )
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -108,7 +108,12 @@ def launch_session(runner: Sequence[str], log: Path) -> int:
     """Start `runner` in a session of its own; its pid. The process that is waited for here has forked it."""
     with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         starting = subprocess.Popen(
-            list(runner), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, start_new_session=True
+            list(runner),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
         )
         try:
             told, _ = starting.communicate(timeout=FORK_TIMEOUT)

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -131,7 +132,8 @@ def in_use(path: Path) -> LockHeld:
             "No release can change it meanwhile. Ask them, or end that process.",
         )
     state = f" It keeps its state in {holder.state_dir}." if holder.state_dir else ""
-    attach = f"debvisor-tui --state-dir {holder.state_dir} attach" if holder.state_dir else "debvisor-tui attach"
+    options = ("--state-dir", holder.state_dir) if holder.state_dir else ()
+    attach = shlex.join(("debvisor-tui", *options, "attach"))  # what another process says is to be copied as one word
     return LockHeld(
         f"{holder.who} runs {holder.what} on {path} since {_since(holder)}{_where(holder)}.{state}",
         f"Attach to it, as {holder.user or 'that user'}: {attach}",

@@ -6,6 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from debvisor_tui.config.trust import make_trusted_folder
 from debvisor_tui.model.errors import UsageError
 
 STATE_DIR_VARIABLE = "DEBVISOR_TUI_STATE_DIR"
@@ -75,7 +76,7 @@ class Places:
 
 def _make_private(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_trusted_folder(folder, "state folder")
         status = folder.stat()
         # Of a link, both ends: in /tmp anybody could have laid one.
         for uid in {status.st_uid, folder.lstat().st_uid} - {os.getuid(), 0}:

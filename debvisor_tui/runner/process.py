@@ -56,6 +56,7 @@ async def _run(start: dict[str, Any]) -> int:
     from debvisor_tui.model.errors import DebvisorError, JournalError, UsageError
     from debvisor_tui.model.people import Person
     from debvisor_tui.model.rollback import RollbackOptions
+    from debvisor_tui.runner.going_on import GoingOn, register, unregister
     from debvisor_tui.runner.holders import words_of
     from debvisor_tui.runner.lock import TargetLock
     from debvisor_tui.runner.peers import Peer, person_behind
@@ -103,6 +104,7 @@ async def _run(start: dict[str, Any]) -> int:
             case _:
                 run = await session.resume(work["run"], who)
         await session.listen(run)
+        register(GoingOn(settings.path, places.state_dir))
         reach("ready before")
         if not write_answer(ready, {"run": run}):
             raise UsageError(f"Whoever started this has given up waiting; run {run} was not begun.")
@@ -135,6 +137,7 @@ async def _run(start: dict[str, Any]) -> int:
         with contextlib.suppress(JournalError):
             if session is not None:
                 await session.close(reason)
+        unregister()
         if lock is not None:
             lock.release()
         if failure is not None:  # said last: who hears it finds the lock free

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from debvisor_tui.config.trust import make_trusted_folder
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.sandbox.commands import call
 from debvisor_tui.sandbox.config_file import write_config
@@ -38,7 +39,7 @@ def take_folder(path: Path) -> bool:
         existed = path.is_dir()
         if existed and any(path.iterdir()):
             raise UsageError(f"{path} is not empty", "Name a folder that is empty or not there yet.")
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_trusted_folder(path, "sandbox's folder")  # its programs run with the caller's rights
     except OSError as error:
         raise UsageError(
             f"The folder {path} cannot be used: {error.strerror}", "Name another one with --dir."

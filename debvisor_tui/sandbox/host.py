@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from debvisor_tui.config.trust import require_trusted
 from debvisor_tui.model.durations import parse_duration
 from debvisor_tui.model.errors import CommandFailed, DebvisorError, UsageError, WorkFailed
 from debvisor_tui.sandbox.build import clear, fill, fit_path, free_port, take_folder
@@ -50,7 +51,7 @@ class Sandbox:
         `monitor`: how long the watch after a release lasts, as a duration. UsageError if an argument is wrong,
         WorkFailed if something is missing on this machine; `dir` is then as it was.
         """
-        _known(fault)
+        known_fault(fault)
         try:
             parse_duration(monitor)
         except ValueError as error:
@@ -70,8 +71,15 @@ class Sandbox:
 
     @classmethod
     def open(cls, dir: Path) -> Self:  # noqa: A002
-        """The sandbox that was made in `dir`; UsageError if there is none."""
+        """The sandbox that was made in `dir`; UsageError if there is none, or if others can change its programs."""
         layout = Layout(dir.expanduser().resolve())
+        try:
+            require_trusted(layout.panelctl, "sandbox's program")
+        except OSError:
+            raise UsageError(
+                f"{layout.dir} is not a sandbox",
+                "Name a folder that `debvisor-tui demo --dir` made, or one that is not there yet.",
+            ) from None
         return cls(layout, layout.read_marker()["port"])
 
     def start(self, *, must_be_ready: bool = True) -> None:
@@ -108,7 +116,7 @@ class Sandbox:
         By default that is the version in the checkout, so that the way back works. UsageError if it is not known,
         WorkFailed if it cannot be arranged.
         """
-        _known(fault)
+        known_fault(fault)
         try:
             arrange(self._layout, fault, after or self._layout.version())
         except (OSError, sqlite3.Error) as error:
@@ -155,6 +163,7 @@ class Sandbox:
             connection.close()
 
 
-def _known(fault: str | None) -> None:
+def known_fault(fault: str | None) -> None:
+    """UsageError if there is no fault of that name."""
     if fault is not None and fault not in FAULTS:
         raise UsageError(f"There is no fault named {fault!r}", f"Known faults: {', '.join(FAULTS)}.")

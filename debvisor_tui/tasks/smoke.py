@@ -9,7 +9,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.platforms.http import Http, HttpAnswer, address
+from debvisor_tui.platforms.http import Http, HttpAnswer, origin
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.forms import Form, login_form
 from debvisor_tui.tasks.words import cli, counted
@@ -30,7 +30,7 @@ class SmokeTask:
         async with Http(REQUEST_TIMEOUT) as http:
             visit = Visit(ctx, http)
             page = await visit.get("login page", smoke.login_url)
-            form = _checked_form(page)
+            form = checked_form(page, smoke.login_url)
             arrived = await self._log_in(ctx, visit, page, form)
             await self._look_at_dashboard(ctx, visit, arrived)
         shown = f"the dashboard shows “{smoke.dashboard_contains}”"
@@ -81,6 +81,8 @@ class Visit:
 
     def __init__(self, ctx: StepContext, http: Http) -> None:
         self.requests = 0
+        smoke = ctx.settings.smoke
+        self._origins = {origin(smoke.login_url), origin(smoke.dashboard_url)}
         self._ctx = ctx
         self._http = http
 
@@ -101,6 +103,11 @@ class Visit:
             if urlsplit(answer.location).scheme not in {"http", "https"}:
                 raise WorkFailed(
                     f"The {name} points to {one_line(answer.location, 200)}, which is no web page", ROLL_BACK
+                )
+            if origin(answer.location) not in self._origins:
+                raise WorkFailed(
+                    f"The {name} at {one_line(url, 200)} leads to another address: {origin(answer.location)}",
+                    "Neither password nor session is sent there. If the login really is there, set smoke.login_url.",
                 )
             answer = await self._one(f"{name}, redirected", "GET", answer.location)
         raise WorkFailed(
@@ -132,7 +139,8 @@ class Visit:
         return answer
 
 
-def _checked_form(page: HttpAnswer) -> Form:
+def checked_form(page: HttpAnswer, login_url: str) -> Form:
+    """The form that may be given the password: it posts to the origin that the config names, and to no other."""
     _expect_200(page, "the login page")
     form = login_form(page.text)
     if form is None:
@@ -149,10 +157,10 @@ def _checked_form(page: HttpAnswer) -> Form:
         )
     if form.method != "post":
         raise WorkFailed("The login form would send the password in the address (its method is not POST)", ROLL_BACK)
-    target = urljoin(page.url, form.action or page.url)
-    if address(target) != address(page.url):
+    target = origin(urljoin(page.url, form.action or page.url))
+    if target != origin(login_url):
         raise WorkFailed(
-            f"The login form posts to another host: {address(target)}, not {address(page.url)}",
+            f"The login form posts to another address: {target}, not {origin(login_url)}",
             "The password is not sent there. " + ROLL_BACK,
         )
     return form

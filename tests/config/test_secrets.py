@@ -28,7 +28,7 @@ def test_from_the_environment_a_file_a_command_or_plain(tmp_path: Path, monkeypa
     [
         ({"env": "NOT_SET_ANYWHERE"}, "the environment variable NOT_SET_ANYWHERE is not set"),
         ({"file": "/nonexistent/secret"}, "cannot read the secret's file /nonexistent/secret: No such file"),
-        ({"file": "/dev/null"}, "the secret's file /dev/null is empty"),
+        ({"file": "/dev/null"}, "secret's file /dev/null is not a regular file"),
         ({"command": ["false"]}, "the secret's command false ended with 1"),
         ({"command": ["true"]}, "ended with 0 and printed nothing"),
         ({"command": ["no-such-program-here"]}, "No such file or directory"),

@@ -28,7 +28,7 @@ SECRET = "hunter2-of-the-environment"
 WORKS = """
 printf '%s\\n' "$0" "$@" > "$CALLS"
 while [ "${1#--}" != "$1" ]; do shift; done
-stat -c '%a' "$4" >> "$CALLS.mode"
+stat -c '%a' "$5" >> "$CALLS.mode"
 setsid env -i PATH="$PATH" "$@" < /dev/null > /dev/null 2>&1 &
 echo $! > "$CALLS.pid"
 """
@@ -113,7 +113,7 @@ def test_a_service_is_told_nothing_that_others_may_not_read(host: Host, programs
         "--collect",
         f"--unit={unit}",
         *[f"--property={value}" for value in PROPERTIES],
-        *[sys.executable, "-m", "debvisor_tui.runner.process", start],
+        *[sys.executable, "-P", "-m", "debvisor_tui.runner.process", start],
         *[str(host.sandbox.config_path), str(host.sandbox.state_dir), "release v1.1.0", ANNA.name],
     ]
     assert unit.startswith("debvisor-tui-sandbox-start")
@@ -170,7 +170,7 @@ def test_a_service_whose_pid_nobody_tells_is_not_started_twice(
 def test_a_service_that_runs_although_it_is_said_to_have_failed_is_not_started_twice(
     host: Host, programs: Programs
 ) -> None:
-    programs.add("systemd-run", WORKS + 'while [ -e "$4" ]; do :; done; exit 1')
+    programs.add("systemd-run", WORKS + 'while [ -e "$5" ]; do :; done; exit 1')
     run = asyncio.run(start_release(host.settings, host.places, "v1.1.0", ANNA))
     assert how(host, run) == "systemd-run"
     assert host.runner_pid() == int(Path(f"{programs.calls}.pid").read_text())

@@ -177,7 +177,7 @@ def test_nobodys_runner_is_named_to_root_with_where_it_keeps_its_state(open_fold
     code = """
 lock = TargetLock.acquire(Places(Path(sys.argv[4]), "t"), "x", "x", [Path(sys.argv[2])])
 print("held", flush=True); sys.stdin.read()"""
-    with as_nobody(code, *runner.words[2:]) as holder:
+    with as_nobody(code, *runner.words[3:]) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LockHeld) as refused:

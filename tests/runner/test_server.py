@@ -628,6 +628,7 @@ asyncio.run(main())"""
 def test_a_strangers_socket_in_the_runners_place_is_not_spoken_to(open_folder: Path) -> None:
     places = Places(open_folder, "t")
     places.prepare()
+    places.folder.parent.chmod(0o755)
     places.folder.chmod(0o777)
     code = """
 import socket

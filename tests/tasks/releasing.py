@@ -181,7 +181,7 @@ class Request:
 
 
 @contextmanager
-def web() -> Iterator[Web]:
+def web(host: str = "127.0.0.1") -> Iterator[Web]:
     site = Web()
 
     class Handler(BaseHTTPRequestHandler):
@@ -204,10 +204,10 @@ def web() -> Iterator[Web]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    site.base = f"http://127.0.0.1:{server.server_address[1]}"
+    site.base = f"http://{host}:{server.server_address[1]}"
     try:
         yield site
     finally:

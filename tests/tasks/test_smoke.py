@@ -9,7 +9,8 @@ import pytest
 from releasing import Host, Page, Request, Told, Web, make_host, web
 
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.tasks.smoke import SmokeTask
+from debvisor_tui.platforms.http import HttpAnswer, origin
+from debvisor_tui.tasks.smoke import SmokeTask, checked_form
 
 FORM = """<!doctype html><form action="/search"><input name=q></form>
 <FORM method=POST action="/login"><input type="hidden" name="csrfmiddlewaretoken" value="t&amp;0ken">
@@ -80,7 +81,7 @@ def test_a_person_can_log_in_and_sees_the_dashboard(host: Host, site: Web) -> No
         (FORM.replace('value="t&amp;0ken"', 'value=""'), "The login form has no CSRF token"),
         (FORM.replace("t&amp;0ken", "stale"), "refused with 403: the form's CSRF token was not accepted"),
         (FORM.replace("method=POST", ""), "would send the password in the address"),
-        (FORM.replace('"/login"', '"http://127.0.0.2:9/login"'), "posts to another host: 127.0.0.2:9"),
+        (FORM.replace('"/login"', '"http://127.0.0.2:9/login"'), "posts to another address: http://127.0.0.2:9"),
     ],
 )
 def test_a_broken_form_is_named_and_gets_no_password(host: Host, site: Web, form: str, what: str) -> None:
@@ -113,3 +114,26 @@ def test_a_login_that_is_sent_on_does_not_take_the_password_along(host: Host, si
     site.pages["/login"] = lambda r: (307, {"location": "/other"}, b"") if r.method == "POST" else log_in(r)
     assert "is sent on with 307" in fails(host, site)
     assert [r.path for r in site.asked].count("/other") == 0
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.2:{port}/login", "http://{own}@127.0.0.2:{port}/login"])
+def test_neither_password_nor_session_goes_where_a_redirect_points(host: Host, site: Web, place: str) -> None:
+    with web("127.0.0.2") as thief:
+        thief.pages["/login"] = (200, HTML, FORM.encode())
+        port, own = thief.base.rpartition(":")[2], site.base.removeprefix("http://")
+        elsewhere = place.format(port=port, own=own)
+        site.pages["/login"] = (302, {"location": elsewhere}, b"")
+        assert f"leads to another address: http://127.0.0.2:{port}" in fails(host, site)
+        # After the login, the session's cookie would go along to another port of the same host.
+        site.pages["/login"] = lambda r: (302, {"location": elsewhere}, b"") if r.method == "POST" else log_in(r)
+        assert "The login at" in fails(host, site)
+        assert thief.asked == []
+
+
+def test_an_https_login_is_never_answered_over_http(host: Host, site: Web) -> None:
+    page = HttpAnswer(
+        "https://panel:8443/login", 200, body=FORM.replace("/login", "http://panel:8443/login").encode()
+    )
+    with pytest.raises(WorkFailed, match=r"posts to another address: http://panel:8443, not https://panel:8443"):
+        checked_form(page, "https://panel:8443/login")
+    assert origin("HTTPS://panel/x") == origin("https://panel:443") != origin("http://panel:443")
