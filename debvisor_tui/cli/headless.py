@@ -117,7 +117,7 @@ class Follower:
                     return self._code_at_end(view)  # nothing more will happen; the runner is only tidying up
                 waits = view.run.state is RunState.WAITING and self._asked > self._answered
                 if view.gate is not None and waits and not self._troubled:
-                    code = await self._at_gate(client, view.gate)
+                    code = await self._at_gate(client, view, view.gate)
                     if code is not None:
                         return code
         finally:
@@ -138,9 +138,11 @@ class Follower:
 
     # -- gates --------------------------------------------------------------------------------------------------
 
-    async def _at_gate(self, client: RunnerClient, gate: Gate) -> int | None:
+    async def _at_gate(self, client: RunnerClient, view: RunView, gate: Gate) -> int | None:
         """Answer the gate, or say that a person must: the exit code then."""
         policy = self.policy
+        # One rollback a release: a failed one is never answered by the next.
+        rolls_back = policy.roll_back_on_failure and view.run.kind is RunKind.RELEASE
         match gate.kind:
             case GateKind.READY if policy.auto:
                 return await self._answer(client, gate, Answer.RUN)
@@ -148,9 +150,11 @@ class Follower:
                 return await self._answer(client, gate, Answer.ATTEST, "attested on the command line (--yes)")
             case GateKind.ACKNOWLEDGE if policy.accept_data_loss:
                 return await self._answer(client, gate, Answer.ACKNOWLEDGE, "agreed to on the command line")
-            case GateKind.FAILED if policy.roll_back_on_failure and await self._roll_back(client, gate):
+            case GateKind.FAILED if rolls_back and await self._roll_back(client, gate):
                 return None
         failed = gate.kind in {GateKind.FAILED, GateKind.CANCELLED, GateKind.INTERRUPTED}
+        if failed and view.run.kind is RunKind.ROLLBACK:
+            self._say(_where_it_stands(view))
         self._say(f"Run {self.run} waits: {gate.question}")
         for text in (gate.detail, gate.danger):
             if text:
@@ -265,6 +269,16 @@ class Follower:
                 f"Go on with it: debvisor-tui attach {self.run}"
             )
         return EXIT_FAILED
+
+
+def _where_it_stands(view: RunView) -> str:
+    """What a rollback that has stopped has done, and what it has not."""
+    done = [step.title for step in view.steps if step.state is StepState.SUCCEEDED]
+    left = [step.title for step in view.steps if step.state is not StepState.SUCCEEDED]
+    return (
+        f"The rollback from {view.run.from_version} to {view.run.to_version} (run {view.run.id}) has stopped. "
+        f"Done: {', '.join(done) or 'nothing'}. Not done: {', '.join(left)}."
+    )
 
 
 def _name(gate: Gate) -> dict[str, str]:

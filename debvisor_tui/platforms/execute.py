@@ -21,6 +21,14 @@ GRACE = 5.0  # seconds between TERM and KILL of a process group
 AFTER_KILL = 2.0  # seconds: a process that hangs in the kernel cannot be killed, and must not hold us
 LAST_WORDS = 3.0  # seconds for what an ended group wrote last to reach its sinks
 
+#: Of git's variables (git(1)): the caller's configuration files, and the way to a remote.
+GIT_KEPT = frozenset(
+    {
+        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
+        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"),
+    }
+)
+
 #: Gets each chunk of output as it comes; awaiting it holds the child back (its pipe fills).
 OnOutput = Callable[[bytes], Awaitable[None]]
 OnStart = Callable[[int], Awaitable[None]]
@@ -74,7 +82,7 @@ async def execute(
 ) -> Completed:
     """Run `argv` to its end in a session of its own; on cancellation all of its groups get TERM, then KILL.
 
-    `env` is added to this process's environment. OSError or ValueError if the program cannot be started
+    `env` is added to :func:`callers_environment`. OSError or ValueError if the program cannot be started
     (:func:`.failures.could_not_start` says it in words). An error of a sink ends the group and is raised.
     """
     kept, tail, cut = bytearray(), bytearray(), False
@@ -88,7 +96,7 @@ async def execute(
         cut = cut or len(tail) > TAIL_LIMIT
         del tail[:-TAIL_LIMIT]
 
-    child = _start(argv, cwd, {**os.environ, **(env or {})})
+    child = _start(argv, cwd, {**callers_environment(), **(env or {})})
     pumps: tuple[Pump, ...] = ()
     try:
         assert child.stdout  # noqa: S101 - both are pipes
@@ -113,6 +121,15 @@ async def execute(
     last_words = bytes(tail).partition(b"\n")[2] if cut else bytes(tail)
     left_open = any(pump.gave_up for pump in pumps)
     return Completed(tuple(argv), child.returncode, bytes(kept), last_words, left_open)
+
+
+def callers_environment() -> dict[str, str]:
+    """This process's environment without the git variables that say which repository, index or hook is meant.
+
+    A hook or a script that started us has them set for its own repository, and git obeys them before any option. What
+    names the caller's own configuration, or how to reach a remote, stays.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in GIT_KEPT}
 
 
 async def run_quietly(

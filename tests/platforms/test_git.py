@@ -68,6 +68,46 @@ def test_a_place_is_described_safely(tmp_path: Path) -> None:
     assert asyncio.run(Git(tmp_path, run_quietly).describe()) == "at\ufffdgnp"
 
 
+def test_the_callers_git_variables_never_reach_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a hook sets them for its own repository, and to run something (git(1), git-config(1))."""
+
+    def call(folder: str, *words: str) -> str:
+        settings = ["-c", "user.name=x", "-c", "user.email=x@y"]
+        done = subprocess.run(["git", *settings, *words], cwd=tmp_path / folder, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    heads = {}
+    for name in ("checkout", "other"):
+        (tmp_path / name).mkdir()
+        call(name, "init", "--quiet")
+        (tmp_path / name / name).touch()
+        call(name, "add", "--all")
+        call(name, "commit", "--quiet", f"--message={name}")
+        heads[name] = call(name, "rev-parse", "HEAD")
+    other = tmp_path / "other"
+    mark, spy = tmp_path / "mark", tmp_path / "spy"
+    spy.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    spy.chmod(0o755)
+    theirs = {
+        "GIT_DIR": other / ".git",
+        "GIT_WORK_TREE": other,
+        "GIT_INDEX_FILE": other / ".git" / "index",
+        "GIT_OBJECT_DIRECTORY": other / ".git" / "objects",
+        "GIT_NAMESPACE": "theirs",
+        "GIT_TRACE": "1",
+        "GIT_CONFIG_COUNT": 1,
+        "GIT_CONFIG_KEY_0": "core.fsmonitor",
+        "GIT_CONFIG_VALUE_0": spy,
+        "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor={spy}'",
+    }
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, str(value))
+    git = Git(tmp_path / "checkout", run_quietly)
+    assert asyncio.run(git.head()) == heads["checkout"] != heads["other"]
+    assert asyncio.run(git.changed_files()) == ()
+    assert not mark.exists()
+
+
 def test_versions_sort_as_people_mean_them() -> None:
     ordered = [
         *("nightly", "v0.9", "v1.0.0-alpha", "v1.0.0-rc.2", "v1.0.0-rc.10", "v1.0.0", "v1.0.0.post1"),
