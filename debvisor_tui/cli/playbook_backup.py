@@ -8,7 +8,7 @@ import typer
 
 from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json
-from debvisor_tui.cli.playbook_work import JsonOption, TagOption, settings_of, typed, work
+from debvisor_tui.cli.playbook_work import JsonOption, TagOption, needed_backups_of, settings_of, typed, work
 from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def create(
     """Copy the whole database while the service runs, and read the copy back."""
     from debvisor_tui.tasks.backup import create_backup
 
-    made = work(settings_of(context), "backup", lambda ctx: create_backup(ctx, tag))
+    settings = settings_of(context)
+    made = work(settings, "backup", lambda ctx: create_backup(ctx, tag), needed_backups_of(context, settings))
     if as_json:
         print_json(made.to_json())
     else:

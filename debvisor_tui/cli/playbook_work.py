@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -13,6 +13,8 @@ from debvisor_tui.cli.people import whoami
 from debvisor_tui.cli.target import Choice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.model.gates import Gate
     from debvisor_tui.tasks.base import Reply
@@ -31,8 +33,35 @@ def settings_of(context: typer.Context) -> "Settings":
     return (choice if isinstance(choice, Choice) else Choice()).settings()
 
 
-def work(settings: "Settings", step: str, do: Callable[["StandaloneContext"], Awaitable[T]]) -> T:
-    """Run `do` in a step's context that logs to stderr; Ctrl-C cancels it, and what it started."""
+def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable[[], tuple[Path, ...]]":
+    """The backups that a release which stands could need, by the target's journal if it has one here."""
+
+    def look() -> "tuple[Path, ...]":
+        from debvisor_tui.model.standing import needed_backups
+        from debvisor_tui.store.history import History
+
+        places = (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
+        if not places.has_journal():
+            return ()
+        history = History(places.journal)
+        try:
+            return tuple(needed_backups(release.changes for release in history.standing()))
+        finally:
+            history.close()
+
+    return look
+
+
+def work(
+    settings: "Settings",
+    step: str,
+    do: Callable[["StandaloneContext"], Awaitable[T]],
+    needed: "Callable[[], Sequence[Path]]" = tuple,
+) -> T:
+    """Run `do` in a step's context that logs to stderr; Ctrl-C cancels it, and what it started.
+
+    `needed`: the backups that must not be removed.
+    """
     import asyncio
 
     from debvisor_tui.model.playbook import RunKind
@@ -43,7 +72,9 @@ def work(settings: "Settings", step: str, do: Callable[["StandaloneContext"], Aw
     job = Job(RunKind.RELEASE, nothing, nothing, nothing, nothing, whoami())
     terminal = _Terminal()
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
-    context = StandaloneContext(settings, job, step, say=terminal.line, ask=ask, progress=terminal.progress)
+    context = StandaloneContext(
+        settings, job, step, say=terminal.line, ask=ask, progress=terminal.progress, needed=needed
+    )
 
     async def run() -> T:
         return await do(context)

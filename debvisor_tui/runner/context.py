@@ -13,6 +13,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.text import Redactor, clean_all
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.platforms.execute import Completed, execute
@@ -173,6 +174,13 @@ class RunnerContext(StepContext):
     async def changes(self) -> tuple[Change, ...]:
         view = await self._recorder.do(self._history.run, self.job.run)
         return view.changes if view else ()
+
+    async def needed_backups(self) -> tuple[Path, ...]:
+        def look() -> tuple[Path, ...]:
+            others = (release.changes for release in self._history.standing() if release.id != self.job.run)
+            return tuple(needed_backups(others))
+
+        return await self._recorder.do(look)
 
 
 #: How long a step may take without the operator's say, seconds; `[steps.X] timeout` overrides.

@@ -5,7 +5,7 @@ from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
-from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState
+from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES
 from debvisor_tui.model.views import RunSummary
 from debvisor_tui.store.history import History
 
@@ -22,13 +22,11 @@ def release_of(history: History, run: int) -> RunSummary:
 
 def last_release(history: History) -> RunSummary:
     """The newest release that can be rolled back; UsageError if there is none."""
-    for summary in history.runs():
-        if summary.kind is not RunKind.RELEASE or summary.state is RunState.ROLLED_BACK:
-            continue
-        view = history.run(summary.id)
-        if view and any(c.kind is not ChangeKind.BACKUP for c in view.changes):
-            return summary
-    raise UsageError("There is no release to roll back: no run has changed anything that was not undone.")
+    found = next(history.standing(), None)
+    summary = history.summary(found.id) if found is not None else None
+    if summary is None:
+        raise UsageError("There is no release to roll back: no run has changed anything that was not undone.")
+    return summary
 
 
 async def plan_way_back(
@@ -38,13 +36,10 @@ async def plan_way_back(
     release = release_of(history, run)
     view = history.run(release.id)
     assert view is not None  # noqa: S101 - it was there a line ago
-    newer = [r for r in history.runs(limit=20) if r.id > release.id and r.kind is RunKind.RELEASE]
-    changed = [r for r in newer if (v := history.run(r.id)) and any(c.kind in _STATEFUL for c in v.changes)]
-    standing = [r for r in changed if r.state is not RunState.ROLLED_BACK]
-    if standing:
+    if newer := next(history.standing(after=release.id), None):
         raise UsageError(
-            f"Run {release.id} is not the last one: {standing[0].to_version} (run {standing[0].id}) came after it.",
-            f"Roll that one back first: debvisor-tui rollback {standing[0].id}",
+            f"Run {release.id} is not the last one: {newer.version} (run {newer.id}) came after it.",
+            f"Roll that one back first: debvisor-tui rollback {newer.id}",
         )
     losses: dict[str, int | None] = {}
     names = {
@@ -67,6 +62,3 @@ async def plan_way_back(
         losses=losses,
         begun=release.state in BEGUN_ROLLBACK_STATES,
     )
-
-
-_STATEFUL = frozenset({ChangeKind.CODE, ChangeKind.IMAGE, ChangeKind.DATABASE})

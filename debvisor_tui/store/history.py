@@ -3,6 +3,7 @@
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.playbook import Phase, RunKind
+from debvisor_tui.model.standing import stands
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import (
@@ -33,6 +35,15 @@ from debvisor_tui.store.engine import open_engine
 from debvisor_tui.store.trouble import unreadable
 
 USUAL_OF = 20  # attempts that the usual duration of a step is the median of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A release that still stands, with all of its changes."""
+
+    id: int
+    version: str
+    changes: tuple[Change, ...]
 
 
 class History:
@@ -90,6 +101,20 @@ class History:
                 decisions=_decisions(connection, run),
                 seq=_last_seq(connection),
             )
+
+    def standing(self, after: int = 0) -> Iterator[Standing]:
+        """The releases that still stand (model/standing.py), newest first; only those with an id above `after`.
+
+        The search ends where the caller stops: `next(history.standing(), None)` looks no further than it must.
+        """
+        before: int | None = None
+        while True:
+            with self._read() as connection:
+                found = next_standing(connection, after, before)
+            if found is None:
+                return
+            before = found.id
+            yield found
 
     def facts(self, run: int) -> dict[str, dict[str, Any]]:
         """What a rollback's plan gave each of its steps, by the step's id."""
@@ -181,6 +206,19 @@ class History:
         """The newest lines of all runs that contain all `words` (the last one may be a beginning)."""
         with self._read() as connection:
             return search.search(connection, words, limit)
+
+
+def next_standing(connection: Connection, after: int = 0, before: int | None = None) -> Standing | None:
+    """The newest release that still stands, of those with ids above `after` and below `before`."""
+    query = select(t.run.c.id, t.run.c.kind, t.run.c.state, t.run.c.to_version)
+    query = query.where(t.run.c.kind == RunKind.RELEASE, t.run.c.state != RunState.ROLLED_BACK, t.run.c.id > after)
+    if before is not None:
+        query = query.where(t.run.c.id < before)
+    for row in connection.execute(query.order_by(t.run.c.id.desc())):
+        changes = _changes(connection, row.id)
+        if stands(RunKind(row.kind), RunState(row.state), changes):
+            return Standing(row.id, row.to_version, changes)
+    return None
 
 
 def _last_seq(connection: Connection) -> int:

@@ -1,16 +1,17 @@
 """Removing old runs from the journal: never what a rollback could need, never a run that has not ended."""
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, select, text
 
-from debvisor_tui.model.changes import ChangeKind
-from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
+from debvisor_tui.model.states import ENDED_RUN_STATES
 from debvisor_tui.store import tables as t
+from debvisor_tui.store.history import next_standing
 
 
 def prune(connection: Connection, keep: int) -> list[int]:
-    """Remove ended runs but the newest `keep` and what :func:`_still_needed` tells; the ids removed, newest first."""
+    """Remove ended runs but the newest `keep` and the newest that still stands; the ids removed, newest first."""
     ids = list(connection.execute(select(t.run.c.id).order_by(t.run.c.id.desc())).scalars())
-    needed_from = _still_needed(connection)
+    needed = next_standing(connection)
+    needed_from = needed.id if needed is not None else None
     ended = set(connection.execute(select(t.run.c.id).where(t.run.c.state.in_(ENDED_RUN_STATES))).scalars())
     # A rollback names its release, so a release goes only with, or after, its rollbacks.
     removed = [run for run in ids[keep:] if run in ended and (needed_from is None or run < needed_from)]
@@ -20,21 +21,6 @@ def prune(connection: Connection, keep: int) -> list[int]:
     for run in removed:
         _remove(connection, run)
     return removed
-
-
-def _still_needed(connection: Connection) -> int | None:
-    """The newest release that could be rolled back: it changed the target and still stands."""
-    query = (
-        select(func.max(t.run.c.id))
-        .join(t.change, t.change.c.run_id == t.run.c.id)
-        .where(
-            t.run.c.kind == "release",
-            t.run.c.state != RunState.ROLLED_BACK,
-            t.change.c.kind.in_([ChangeKind.CODE, ChangeKind.IMAGE, ChangeKind.DATABASE]),
-        )
-    )
-    newest: int | None = connection.execute(query).scalar_one()
-    return newest
 
 
 def _remove(connection: Connection, run: int) -> None:

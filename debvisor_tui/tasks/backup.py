@@ -159,10 +159,11 @@ def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
 async def _retain(ctx: StepContext, database: Database, protected: Sequence[Path]) -> None:
     mine = [Path(str(c.after.get("path"))) for c in await ctx.changes() if c.kind is ChangeKind.BACKUP]
     backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, database.suffix)
-    # This release's and the one's before it: if this one is given up, that one can still be rolled back.
+    # By hand, without a journal, the tags tell which backup a way back could need: this release's and the one before.
     tags = list(dict.fromkeys(b.tag for b in backups if b.tag.startswith(PRE_DEPLOY) and not b.problem))[:2]
     needed = [b.path for tag in tags if (b := newest(backups, tag))]
-    for path in prune(backups, ctx.settings.backup.keep, [*mine, *needed, *protected]):
+    standing = await ctx.needed_backups()
+    for path in prune(backups, ctx.settings.backup.keep, [*mine, *needed, *protected, *standing]):
         ctx.log(f"removed {path.name}: only the newest {ctx.settings.backup.keep} are kept")
 
 

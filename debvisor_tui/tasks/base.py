@@ -141,6 +141,10 @@ class StepContext(ABC):
     async def changes(self) -> tuple[Change, ...]:
         """The changes of this run so far, oldest first."""
 
+    @abstractmethod
+    async def needed_backups(self) -> tuple[Path, ...]:
+        """The backups that rolling back a release which still stands could need, whatever `backup.keep` says."""
+
 
 class Task(Protocol):
     """One kind of work. `accepts`: the nudges it understands while it runs."""

@@ -41,6 +41,7 @@ class StandaloneContext(StepContext):
         say: Say,
         ask: AskPerson | None = None,
         progress: ShowProgress | None = None,
+        needed: Callable[[], Sequence[Path]] = tuple,
     ) -> None:
         self.settings = settings
         self.job = job
@@ -52,6 +53,7 @@ class StandaloneContext(StepContext):
         self._say = say
         self._ask = ask
         self._progress = progress
+        self._needed = needed
         self._redact = Redactor(_known_secrets(settings))
 
     def log(self, text: str, stream: str = "note") -> None:
@@ -140,6 +142,9 @@ class StandaloneContext(StepContext):
 
     async def changes(self) -> tuple[Change, ...]:
         return tuple(self.made)
+
+    async def needed_backups(self) -> tuple[Path, ...]:
+        return tuple(await asyncio.to_thread(self._needed))
 
 
 def _known_secrets(settings: Settings) -> tuple[str, ...]:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debvisor_tui.model.changes import ChangeKind, ChangeState
-from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunSummary, RunView
 
 if TYPE_CHECKING:
@@ -26,14 +23,5 @@ class Past:
 def read_past(history: "History") -> Past:
     runs = tuple(history.runs(limit=SHOWN))
     active = history.active()
-    last = next((r.id for r in runs if r.kind is RunKind.RELEASE and _stands(history.run(r.id))), None)
-    return Past(runs, history.run(active.id) if active is not None else None, last)
-
-
-def _stands(view: RunView | None) -> bool:
-    """Whether a release left something that a rollback could undo, or has not finished."""
-    if view is None or view.run.state is RunState.ROLLED_BACK:
-        return False
-    if view.run.state is RunState.ROLLBACK_FAILED:  # if only the proof is missing, that is still to be given
-        return True
-    return any(c.kind is not ChangeKind.BACKUP and c.state is not ChangeState.UNDONE for c in view.changes)
+    last = next(history.standing(), None)
+    return Past(runs, history.run(active.id) if active is not None else None, last.id if last is not None else None)

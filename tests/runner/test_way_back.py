@@ -4,12 +4,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.rollback import RollbackOptions
+from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
+from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import PlannedStep
-from debvisor_tui.runner.way_back import plan_way_back
+from debvisor_tui.runner.way_back import last_release, plan_way_back
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.ui.past import read_past
@@ -32,6 +36,64 @@ def succeed(journal: Journal, run: int, step: str, kind: ChangeKind | None = Non
         change = journal.intend_change(run, attempt, step, kind, "it", facts["before"])
         journal.settle_change(change, ChangeState.DONE, facts["after"])
     journal.end_attempt(attempt, StepState.SUCCEEDED, 1.0)
+
+
+def release(journal: Journal, *, moved: bool, state: RunState = RunState.ABORTED, backup: str = "") -> int:
+    """A release that has ended; if nothing moved, its pull failed as on a full disk."""
+    run = new_run(journal, ("backup", "pull"))
+    if backup:
+        succeed(journal, run, "backup", ChangeKind.BACKUP, before={"path": backup}, after={"path": backup})
+    attempt, _ = journal.start_attempt(run, "pull")
+    old, new = {"commit": "1" * 40}, {"commit": "2" * 40}
+    change = journal.intend_change(run, attempt, "pull", ChangeKind.CODE, "checkout", old)
+    journal.settle_change(change, ChangeState.DONE if moved else ChangeState.FAILED, new if moved else old)
+    journal.end_attempt(attempt, StepState.SUCCEEDED if moved else StepState.FAILED, 1.0)
+    journal.end_run(run, state)
+    return run
+
+
+def rolled_back(journal: Journal, run: int) -> None:
+    back = new_run(journal, ("revert-release",), of_run=run)
+    succeed(journal, back, "revert-release")
+    journal.end_run(back, RunState.SUCCEEDED)
+
+
+def test_failed_attempts_that_moved_nothing_hide_no_way_back_and_lose_nothing(tmp_path: Path) -> None:
+    """Of many releases in a row, with failed ones between: rollback, home, prune and retention agree what stands."""
+    journal = Journal(tmp_path / "journal.db")
+    first = release(journal, moved=True, state=RunState.SUCCEEDED, backup="/b/first")
+    second = release(journal, moved=True, state=RunState.SUCCEEDED, backup="/b/second")
+    attempts = [release(journal, moved=False, backup=f"/b/{n}") for n in range(25)]  # more than any screen shows
+    history = History(journal.path)
+
+    def plan(run: int) -> RollbackPlan:
+        return asyncio.run(plan_way_back(None, history, run, RollbackOptions()))  # type: ignore[arg-type]
+
+    def agree(stands: int) -> None:
+        assert last_release(history).id == stands
+        assert read_past(history).last == stands, "R on home"
+        assert "revert-release" in [action.step for action in plan(stands).enabled]
+        needed = {str(path) for path in needed_backups(found.changes for found in history.standing())}
+        assert f"/b/{'second' if stands == second else 'first'}" in needed
+
+    agree(second)
+    assert plan(attempts[-1]).enabled == (), "there is nothing to undo of one that moved nothing"
+    with pytest.raises(UsageError, match=rf"Run {first} is not the last one: v2 \(run {second}\) came after it"):
+        plan(first)
+    assert first in journal.prune(1)
+    assert second not in journal.prune(1), "what stands is kept, however many runs came after it"
+    agree(second)
+    third = release(journal, moved=True, state=RunState.FAILED)
+    with pytest.raises(UsageError, match=rf"Run {second} is not the last one"):
+        plan(second)
+    rolled_back(journal, third)
+    agree(second)
+    rolled_back(journal, second)
+    assert read_past(history).last is None
+    with pytest.raises(UsageError, match="There is no release to roll back"):
+        last_release(history)
+    history.close()
+    journal.close()
 
 
 def test_a_rollback_whose_proof_failed_is_not_the_end_of_all_ways_back(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ class Release:
     lines: list[str] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     agrees: bool = True
+    needed: tuple[Path, ...] = ()  # the backups that what stands could need
 
     @property
     def checkout(self) -> Path:
@@ -110,7 +111,9 @@ class Release:
             self.gates.append(gate)
             return Reply(Answer.ACKNOWLEDGE if self.agrees else Answer.DECLINE, Person("anna"), 0.0)
 
-        context = StandaloneContext(self.settings, job, step, say=lambda text, _: self.lines.append(text), ask=ask)
+        context = StandaloneContext(
+            self.settings, job, step, say=lambda text, _: self.lines.append(text), ask=ask, needed=lambda: self.needed
+        )
         context.found, context.made = self.found, self.made
         return context
 

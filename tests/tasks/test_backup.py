@@ -211,3 +211,18 @@ def test_a_backup_with_a_bad_manifest_is_listed_and_never_used(release: Release,
     with pytest.raises(DebvisorError, match="cannot be used"):
         prove_whole(listed, lambda done, total: None, threading.Event())
     assert _take(release, "nightly").path != made.path
+
+
+def test_the_backup_of_a_release_that_stands_outlives_any_number_of_attempts(release: Release) -> None:
+    """Two given-up attempts and a small `keep` must not take the way back of the release that runs."""
+    stands = _take(release, "pre-deploy-v1.0.0")
+    release.needed = (stands.path,)
+    for version in ("v1.1.0", "v1.1.1", "v1.1.2", "v1.1.3", "v1.1.4"):
+        release.made.clear()  # a run of its own
+        _take(release, f"pre-deploy-{version}")
+    assert stands.path.exists()
+    assert len(_listed(release)) == 4, "three are kept, and the one that is needed"
+    release.needed = ()
+    release.made.clear()
+    _take(release, "pre-deploy-v1.1.5")
+    assert not stands.path.exists()
