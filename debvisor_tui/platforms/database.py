@@ -28,6 +28,19 @@ class Contents:
         return sum(self.rows.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A copy that foreign code may be given. `url`: for alembic. `live`: the path of what it is a copy of.
+
+    `whole`: with all rows; else all tables, and only the rows that tell where alembic stands.
+    """
+
+    url: str
+    path: Path
+    live: Path
+    whole: bool
+
+
 class Database(Protocol):
     """One database. All of it blocks: call it in a thread; `stop` ends it early with :class:`Stopped`.
 
@@ -57,6 +70,9 @@ class Database(Protocol):
 
     def count(self, names: Sequence[str]) -> dict[str, int | None]:
         """Rows of each "table", values that are not NULL of each "table.column"; None if that cannot be told."""
+
+    def snapshot(self, folder: Path, stop: threading.Event) -> Snapshot:
+        """A copy to look at, in the private `folder`; a large database without its rows."""
 
     def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         """Write a full copy to `file`, which is there and empty, with the service running."""

@@ -13,13 +13,14 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from debvisor_tui.model.errors import UsageError, WorkFailed
-from debvisor_tui.platforms.database import Contents, Progress, Stopped
+from debvisor_tui.platforms.database import Contents, Progress, Snapshot, Stopped
 from debvisor_tui.platforms.failpoints import around, reach
 
 PAGES: Final = 1024  # copied between two looks at `stop`
 WAIT: Final = 1.0  # seconds that one statement waits for a lock, so that `stop` is seen in between
 PATIENCE: Final = 10.0  # seconds in all without a page copied, then the database counts as locked
 RESTARTS: Final = 3  # a copy that writers disturbed that often is made in one piece
+SNAPSHOT: Final = 64 * 2**20  # bytes; a larger database is not copied whole for a look
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -61,6 +62,16 @@ class SQLite:
     def count(self, names: Sequence[str]) -> dict[str, int | None]:
         with explained(self.path), closing(_reader(self.path)) as db:
             return {name: _count(db, name) for name in names}
+
+    def snapshot(self, folder: Path, stop: threading.Event) -> Snapshot:
+        file = folder / self.path.name
+        whole = self.size() <= SNAPSHOT
+        if whole:
+            self.back_up(file, lambda done, total: None, stop)
+        else:
+            with explained(self.path, file), closing(_reader(self.path)) as source:
+                _write_schema(source, file)
+        return Snapshot(f"sqlite:///{file}", file, self.path, whole)
 
     def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         with explained(self.path, file), closing(_reader(self.path)) as source:
@@ -168,6 +179,21 @@ def _write_copy(
         _copy(source, target, progress, stop, pages)
     _remove_side_files(file)
     sync_file(file)
+
+
+def _write_schema(source: sqlite3.Connection, file: Path) -> None:
+    """The tables of `source` without their rows, but for those in which alembic keeps where it stands."""
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'"
+    with closing(_connect(file, "rw")) as target:
+        for kind, name, sql in source.execute(f"{query} ORDER BY type <> 'table'").fetchall():
+            with contextlib.suppress(sqlite3.OperationalError):  # of an extension or a collation that is not here
+                target.execute(sql)
+            columns = [row[1] for row in source.execute(f"PRAGMA table_info({_quoted(name)})")]
+            if kind == "table" and "version_num" in columns:
+                rows = source.execute(f"SELECT * FROM {_quoted(name)}").fetchmany(1000)  # noqa: S608 - quoted
+                marks = ", ".join("?" * len(columns))
+                target.executemany(f"INSERT INTO {_quoted(name)} VALUES ({marks})", rows)  # noqa: S608 - quoted
 
 
 def _copy(

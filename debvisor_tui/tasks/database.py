@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from debvisor_tui.model.text import sanitise
 from debvisor_tui.platforms.database import Database, open_database
 from debvisor_tui.platforms.execute import Executor, run_quietly
 from debvisor_tui.platforms.scratch import scratch
+from debvisor_tui.tasks.blocking import in_thread
 
 PROBE: Final = Path(__file__).parent / "alembic_probe"
 POLL: Final = 0.1  # seconds between two looks at the events file
@@ -42,18 +44,21 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """`migrations`: those above `current` up to `head`, oldest first."""
+    """`migrations`: those above `current` up to `head`, oldest first. `refused`: what the release's code asked of the
+    host while it was looked at, and did not get."""
 
     current: str | None
     head: str | None
     migrations: tuple[Migration, ...]
+    refused: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {"current": self.current, "head": self.head, "pending": [m.to_json() for m in self.migrations]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Pending":
-        return cls(data["current"], data["head"], tuple(Migration.from_json(m) for m in data["pending"]))
+        migrations = tuple(Migration.from_json(m) for m in data["pending"])
+        return cls(data["current"], data["head"], migrations, tuple(data.get("refused", ())))
 
     def planned(self) -> list[dict[str, Any]]:
         """What a DATABASE change keeps of each, for the rollback planner."""
@@ -99,7 +104,7 @@ async def current_revision(settings: Settings, execute: Executor = run_quietly) 
     try:
         return await asyncio.to_thread(open_target(settings).revision)
     except LookupError:
-        found = (await _ask(settings, execute, "current"))["current"]
+        found = (await _look(settings, execute, "current"))["current"]
         return str(found) if found else None
 
 
@@ -113,12 +118,12 @@ async def standing(settings: Settings) -> dict[str, Any]:
 
 async def pending(settings: Settings, execute: Executor = run_quietly, tree: Tree | None = None) -> Pending:
     """What an upgrade to the head of the code in place (or of `tree`) would do. Nothing is changed."""
-    return Pending.from_json(_clean(await _ask(settings, execute, "pending", tree=tree)))
+    return Pending.from_json(_clean(await _look(settings, execute, "pending", tree)))
 
 
 async def history(settings: Settings, execute: Executor = run_quietly) -> tuple[Revision, ...]:
     """All revisions that the code in place knows, oldest first."""
-    found = _clean(await _ask(settings, execute, "history"))
+    found = _clean(await _look(settings, execute, "history"))
     return tuple(Revision(**row) for row in found["history"])
 
 
@@ -139,7 +144,7 @@ async def _move(settings: Settings, execute: Executor, command: str, target: str
         events = folder / "events"
         events.touch(0o600)
         async with _following(events, on_event or (lambda event: None)):
-            found = _clean(await _ask(settings, execute, command, target, events=events))
+            found = _clean(await _ask(settings, execute, command, target, options=("--events", str(events))))
     return Moved(found["before"], found["after"], tuple(found["applied"]))
 
 
@@ -174,6 +179,34 @@ def _cwd(settings: Settings) -> Path:
     return settings.database.cwd or settings.database.alembic_ini.parent
 
 
+async def _look(settings: Settings, execute: Executor, command: str, tree: Tree | None = None) -> dict[str, Any]:
+    """Ask the probe on a copy of the database, which is all that the release's code is given; nothing is changed."""
+    database = open_target(settings)
+    if not database.exists():
+        raise AlembicFailed(
+            "no-database",
+            f"There is no database at {database.url.partition('://')[2].removeprefix('/')}",
+            "Is database.url right? Nothing was made in its place.",
+        )
+    with scratch("look") as folder:
+        copy = await in_thread(lambda stop: database.snapshot(folder, stop))
+        given = settings.database.url.resolve("database.url").reveal()
+        names = {given: copy.url, database.url: copy.url, str(copy.live): str(copy.path)}
+        env = {
+            name: _renamed(value, names)
+            for name, value in {**os.environ, **settings.database.environment}.items()
+            if name in settings.database.environment or any(old in value for old in names)
+        }
+        env = {**env, "DATABASE_URL": copy.url, "TMPDIR": str(folder)}
+        return await _ask(settings, execute, command, tree=tree, env=env, options=("--look", str(copy.live)))
+
+
+def _renamed(value: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        value = value.replace(old, new)
+    return value
+
+
 async def _ask(
     settings: Settings,
     execute: Executor,
@@ -181,9 +214,13 @@ async def _ask(
     target: str = "",
     *,
     tree: Tree | None = None,
-    events: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Run the probe with the release's interpreter; its answer. AlembicFailed with what it says is wrong."""
+    """Run the probe with the release's interpreter; its answer. AlembicFailed with what it says is wrong.
+
+    `env`: instead of the config's, with the database's URL; `options`: of the probe.
+    """
     database = settings.database
     ini, cwd = database.alembic_ini, _cwd(settings)
     argv = [str(database.python), str(PROBE)]
@@ -193,11 +230,10 @@ async def _ask(
         cwd = folder if (folder := _moved(cwd, tree)).is_dir() else cwd
         for place in dict.fromkeys((tree.checkout, tree.checkout.resolve())):
             argv += ["--relocate", str(place), str(tree.exported)]
-    argv += ["--ini", str(ini), *(["--events", str(events)] if events else [])]
+    argv += ["--ini", str(ini), *options]
     argv += ["--", command, *([target] if target else [])]  # "-1" is a target, not an option
     env = {
-        **database.environment,
-        "DATABASE_URL": open_target(settings).url,
+        **(env or {**database.environment, "DATABASE_URL": open_target(settings).url}),
         "PYTHONDONTWRITEBYTECODE": "1",  # looking at a checkout must not make it dirty
     }
     done = await execute(argv, cwd=cwd, env=env, check=False, capture=True, quiet=True)

@@ -26,6 +26,8 @@ class MigrationCheckTask:
         for migration in found.migrations:
             for line in describe(migration):
                 ctx.log(line)
+        for refused in found.refused:
+            ctx.log(f"refused while the release's code was looked at: {refused}")
         losses = await count_losses(ctx.settings, drops_on_the_way_up(found.migrations))
         if warning := warn(found.migrations, losses):
             reply = await ctx.ask(

@@ -2,12 +2,13 @@
 
 A program of its own: it imports the standard library and alembic alone (Python 3.8 and later), never this package.
 
-    python alembic_probe --ini FILE [--relocate FROM TO] [--events FILE]
-                            current | history | pending | upgrade TARGET | downgrade TARGET
+    python alembic_probe --ini FILE [--relocate FROM TO] --look LIVE  current | history | pending
+    python alembic_probe --ini FILE [--events FILE]                   upgrade TARGET | downgrade TARGET
 
-The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is SQLite. It answers with one JSON
-object on stdout: {"current", …}, or {"error": kind, "what", "hint"} and exit code 1. What env.py and the migrations
-print goes to stderr. `--events` gets a JSON line as each revision starts and ends.
+The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is SQLite; with `--look` that is a
+copy, the database itself is at LIVE, and the release's code reaches neither it nor anything else (closed.py). It
+answers with one JSON object on stdout: {"current", …}, or {"error": kind, "what", "hint"} and exit code 1. What
+env.py and the migrations print goes to stderr. `--events` gets a JSON line as each revision starts and ends.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - the release may run Python 3.8
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - it may run Python 3.8
 
 if TYPE_CHECKING or __package__:
     from debvisor_tui.tasks.alembic_probe.alembic_recorder import describe, first_line
+    from debvisor_tui.tasks.alembic_probe.closed import CannotTell, Closed, denied
 else:  # run as a folder: python puts it first on sys.path
     from alembic_recorder import describe, first_line
+    from closed import CannotTell, Closed, denied
 
 Json = Dict[str, Any]  # noqa: UP006
 
+STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 HELD = "Another process holds it: see which with `fuser -v {path}`, let it finish, then try again."
 
 
@@ -49,8 +53,10 @@ class Probe:
         self.applied: List[Json] = []  # noqa: UP006
         self.undoes = True  # a revision that fails is undone whole
         self.path = self._database_file()
+        self.live = os.path.realpath(options.look) if options.look else self.path
         if not os.path.isfile(options.ini):
             raise Failure("no-ini", f"There is no alembic.ini at {options.ini}", "Mend database.alembic_ini.")
+        self.closed = Closed(self.live, self.path) if options.look else None
         self._load(options)
 
     def _database_file(self) -> str:
@@ -81,7 +87,7 @@ class Probe:
             self.config.set_main_option("sqlalchemy.url", self.url.replace("%", "%%"))
             self.script = ScriptDirectory.from_config(self.config)
             self.heads = sorted(self.script.get_heads())
-        except Exception as error:
+        except (Exception, CannotTell) as error:
             what = f"The migrations of {options.ini} cannot be read: {first_line(error)}{_place(error)}"
             hint = "Is database.alembic_ini right, and are all migrations of the release whole?"
             raise Failure("bad-migrations", what, hint) from error
@@ -103,12 +109,10 @@ class Probe:
             other = (
                 self.path
                 and reached is not None
-                and os.path.realpath(str(getattr(reached, "database", ""))) != self.path
+                and os.path.realpath(str(getattr(reached, "database", ""))) not in {self.path, self.live}
             )
             if other:
-                what = f"The release's env.py connects to {reached}, not to {self.path}"
-                hint = "Let env.py take the URL from DATABASE_URL, or mend database.url or database.environment."
-                raise Failure("other-database", what, hint)
+                raise self._elsewhere(reached)
             self.undoes = bool(context.impl.transactional_ddl)
             return fn(rev, context)
 
@@ -117,16 +121,29 @@ class Probe:
                 self.script.run_env()
         except Failure:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, CannotTell) as error:
             raise self._explain(error) from error
+
+    def _elsewhere(self, reached: Any) -> Failure:
+        what = f"The release's env.py connects to {reached}, not to {self.live}"
+        hint = "Let env.py take the URL from DATABASE_URL, or mend database.url or database.environment."
+        return Failure("other-database", what, hint)
 
     def _explain(self, error: BaseException) -> Failure:
         said = first_line(error)
         low = said.lower()
+        refused = denied(error)
+        if refused is not None and refused.database:
+            return self._elsewhere(refused.database)
+        if refused is not None:
+            what = f"The release's env.py cannot be run for a look: {refused.what}{_place(error)}"
+            return Failure(
+                "refused", what, "That was refused: looking changes nothing. Read the migrations yourself."
+            )
         if "database is locked" in low or "database table is locked" in low:
-            return Failure("locked", f"The database {self.path} is locked", HELD.format(path=self.path))
+            return Failure("locked", f"The database {self.live} is locked", HELD.format(path=self.live))
         if "file is not a database" in low or "malformed" in low:
-            return Failure("damaged", f"{self.path} is damaged: {said}", "Restore a backup of it.")
+            return Failure("damaged", f"{self.live} is damaged: {said}", "Restore a backup of it.")
         if self.started:
             revision, message = self.started
             what = f"Revision {revision} ({message}) failed: {said}{_place(error)}"
@@ -140,7 +157,7 @@ class Probe:
                 return Failure("too-far", what, "See them: debvisor-cli db history")
             return Failure("alembic", f"alembic refuses: {error}", "")
         if "unable to open database file" in low or "readonly database" in low:
-            return Failure("no-access", f"{self.path}: {said}", "Who owns the file and its folder?")
+            return Failure("no-access", f"{self.live}: {said}", "Who owns the file and its folder?")
         what = f"The release's env.py failed: {said}{_place(error)}"
         return Failure("env", what, "Does it need settings? They go into [database.environment].")
 
@@ -171,13 +188,12 @@ class Probe:
     def pending(self) -> Json:
         head, current = self.head(), self.current()
         self.known(current)
-        # A migration module that connects by itself while it is read must not reach the real database.
-        for name in [n for n, v in os.environ.items() if v == self.url]:
-            os.environ[name] = "sqlite://"
         steps = self.script._upgrade_revs(head, current) if head else []  # type: ignore[arg-type]
         with quietly():
-            found = [describe(step.revision, self.dialect) for step in steps]
-        return {"current": ", ".join(current) or None, "head": head, "pending": found}
+            found = [describe(step.revision, self.dialect, self.closed) for step in steps]
+        refused = [refusal.what for refusal in self.closed.refusals] if self.closed else []
+        answer = {"current": ", ".join(current) or None, "head": head, "pending": found}
+        return {**answer, "refused": list(dict.fromkeys(refused))[:20]}
 
     def history(self) -> Json:
         current = self.current()
@@ -245,7 +261,7 @@ def _place(error: BaseException) -> str:
     """Where in the release's files `error` was raised, as " (in FILE, line N)", or ""."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         inside = os.sep + "versions" + os.sep in frame.filename or frame.filename.endswith("env.py")
-        if inside and "site-packages" not in frame.filename:
+        if inside and "site-packages" not in frame.filename and not frame.filename.startswith(STANDARD_LIBRARY):
             return f" (in {os.path.basename(frame.filename)}, line {frame.lineno})"
     return ""
 
@@ -276,6 +292,7 @@ def main() -> int:
     parser.add_argument("--ini", required=True)
     parser.add_argument("--relocate", nargs=2, action="append")
     parser.add_argument("--events")
+    parser.add_argument("--look", metavar="LIVE")
     parser.add_argument("command", choices=["current", "history", "pending", "upgrade", "downgrade"])
     parser.add_argument("target", nargs="?", default="head")
     code = 0
@@ -283,7 +300,7 @@ def main() -> int:
         result = answer(parser.parse_args())
     except Failure as failure:
         result, code = failure.answer, 1
-    except Exception as error:  # the last line of defence: an answer, never a traceback
+    except (Exception, CannotTell) as error:  # the last line of defence: an answer, never a traceback
         result, code = {"error": "probe", "what": f"{first_line(error)}{_place(error)}", "hint": ""}, 1
     out.write(json.dumps(result) + "\n")
     out.flush()

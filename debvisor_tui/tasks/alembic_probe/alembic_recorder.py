@@ -9,17 +9,18 @@ import os
 import re
 import signal
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import StringIO
-from typing import Any, Dict, Iterator, List, Optional  # noqa: UP035 - the release may run Python 3.8
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional  # noqa: UP035 - the release may run Python 3.8
+
+if TYPE_CHECKING or __package__:
+    from debvisor_tui.tasks.alembic_probe.closed import CannotTell, Closed
+else:  # run as a folder: python puts it first on sys.path
+    from closed import CannotTell
 
 Json = Dict[str, Any]  # noqa: UP006
 
 LONGEST = 5.0  # seconds
-
-
-class CannotTell(Exception):
-    """A migration does something whose effect only a live database could tell."""
 
 
 def operation(text: str, destructive: bool = False, drops: str = "") -> Json:
@@ -34,6 +35,7 @@ class Recorder:
 
         self.operations: List[Json] = []  # noqa: UP006
         self.added: set[str] = set()  # tables and columns that this very revision made: nothing in them to lose
+        self.unseen = ""  # the first thing that could not be told; a migration may take the exception and go on
         self.buffer = StringIO()
         self.context = MigrationContext.configure(
             dialect_name=dialect, opts={"as_sql": True, "output_buffer": self.buffer}
@@ -43,12 +45,23 @@ class Recorder:
     def sql(self) -> str:
         return self.buffer.getvalue().strip()[:100_000]
 
+    def _no_database(self, *_: Any, **__: Any) -> Any:
+        what = "it asks the database itself (get_bind), so its effect cannot be told without running it"
+        self.unseen = self.unseen or what
+        raise CannotTell(what)
+
     def run(self, function: Any) -> None:
-        """Call a migration's upgrade or downgrade without a database; whatever it raises comes through."""
+        """Call a migration's upgrade or downgrade without a database; whatever it raises comes through.
+
+        CannotTell also for what it asked for and went on without: what it then did is not what it will do.
+        """
         from alembic.operations import Operations
 
         with _installed(Operations(self.context)) as op:
             real = op.invoke
+
+            def get_context() -> _Context:
+                return _Context(self.context, self._no_database)
 
             def invoke(asked: Any) -> Any:
                 self.operations += self.describe(asked)
@@ -71,18 +84,20 @@ class Recorder:
 
                 batch = BatchOperations(self.context, impl=Batch())  # type: ignore[arg-type]
                 self.buffer.write(f"-- in batch on {table_name}: SQLite may copy the table\n")
-                _patch(batch, invoke=invoke, get_bind=_no_database, get_context=lambda: _Context(self.context))
+                _patch(batch, invoke=invoke, get_bind=self._no_database, get_context=get_context)
                 yield batch
 
             _patch(
                 op,
                 invoke=invoke,
                 batch_alter_table=batch_alter_table,
-                get_bind=_no_database,
-                run_async=_no_database,
-                get_context=lambda: _Context(self.context),
+                get_bind=self._no_database,
+                run_async=self._no_database,
+                get_context=get_context,
             )
             function()
+        if self.unseen:
+            raise CannotTell(self.unseen)
 
     def describe(self, asked: Any) -> List[Json]:  # noqa: UP006
         """`asked` (an alembic operation) in words, and whether it takes something away."""
@@ -175,15 +190,12 @@ def _installed(op: Any) -> Iterator[Any]:
 class _Context:
     """The migration context without its connection, which would swallow queries in silence."""
 
-    def __init__(self, real: Any) -> None:
+    def __init__(self, real: Any, no_database: Any) -> None:
         self._real = real
+        self._no_database = no_database
 
     def __getattr__(self, name: str) -> Any:
-        return _no_database() if name in {"bind", "connection"} else getattr(self._real, name)
-
-
-def _no_database(*_: Any, **__: Any) -> Any:
-    raise CannotTell("it asks the database itself (get_bind), so its effect cannot be told without running it")
+        return self._no_database() if name in {"bind", "connection"} else getattr(self._real, name)
 
 
 def _narrows(old: Any, new: Any) -> bool:
@@ -265,8 +277,11 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def describe(script: Any, dialect: str) -> Json:
-    """One revision (an alembic Script) as the Migration of model/evidence.py."""
+def describe(script: Any, dialect: str, closed: Optional[Closed] = None) -> Json:  # noqa: UP045
+    """One revision (an alembic Script) as the Migration of model/evidence.py.
+
+    `closed`: what keeps the host from its code. What that code was refused as it was imported counts as unknown, too.
+    """
     down = script.down_revision
     answer: Json = {
         "revision": script.revision,
@@ -277,18 +292,20 @@ def describe(script: Any, dialect: str) -> Json:
     }
     up = Recorder(dialect)
     try:
-        with _at_most(LONGEST):
+        with _at_most(LONGEST), _recording(closed):
             up.run(script.module.upgrade)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, CannotTell) as error:
         answer["unknown"] = first_line(error)
+    if closed is not None:  # what it was refused as it was imported
+        answer["unknown"] = answer["unknown"] or closed.asked_by(script.module.__file__)
     answer["operations"], answer["sql"] = up.operations, up.sql
     back = Recorder(dialect)
     try:
-        with _at_most(LONGEST):
+        with _at_most(LONGEST), _recording(closed):
             back.run(script.module.downgrade)
         if not back.operations and (up.operations or answer["unknown"]):
             answer["irreversible"] = "its downgrade does nothing"
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, CannotTell) as error:
         if not hasattr(script.module, "downgrade"):
             answer["irreversible"] = "it has no downgrade"
         elif _is_refusal(error, script.module.__file__):
@@ -300,6 +317,10 @@ def describe(script: Any, dialect: str) -> Json:
             back.operations.append(operation(first_line(error), True, lost))
     answer["down"] = back.operations
     return answer
+
+
+def _recording(closed: Optional[Closed]) -> Any:  # noqa: UP045
+    return closed.recording() if closed is not None else nullcontext()
 
 
 def _is_refusal(error: BaseException, file: str) -> bool:

@@ -1,0 +1,215 @@
+"""Closes the host to the release's code while it is only looked at: what stays open is reading, and a copy to read.
+
+Part of the probe that runs in the release's own interpreter: the standard library alone (Python 3.8 and later).
+
+An audit hook (PEP 578) refuses to write, remove or rename files, to start processes, to connect to servers, and to
+open any other SQLite database than the copy; where the code opens the live one, it is given the copy. While env.py
+and the migrations are imported, a refusal is a PermissionError, as on a read-only file system: what can do without
+goes on. While an upgrade() or downgrade() is recorded, it is a BaseException, so that the migration's own `except
+Exception` does not hide it, and no connection at all is opened: what it did there would go unseen. Each refusal is
+kept with the files that led to it. A connection made in C (libpq) is not seen, nor is anything else that no Python
+code asks for.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+import sqlite3
+import sys
+import tempfile
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, FrozenSet, Iterator, List, NamedTuple, Optional  # noqa: UP035 - it may run Python 3.8
+
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+#: Audit events (docs.python.org/3/library/audit_events.html) that change something, by what is refused.
+CHANGES = {
+    "os.remove": "remove {0}",
+    "os.rename": "rename {0} to {1}",
+    "os.rmdir": "remove the folder {0}",
+    "os.truncate": "truncate {0}",
+    "os.link": "link {0} to {1}",
+    "os.symlink": "link {0} to {1}",
+    "os.chmod": "change the mode of {0}",
+    "os.chown": "change the owner of {0}",
+    "os.utime": "change the times of {0}",
+    "os.setxattr": "change the attributes of {0}",
+    "os.removexattr": "change the attributes of {0}",
+    "shutil.rmtree": "remove the folder {0}",
+    "shutil.move": "move {0} to {1}",
+}
+PROCESSES = {
+    "subprocess.Popen": "start {0}",
+    "os.system": "start {0}",
+    "os.exec": "start {0}",
+    "os.posix_spawn": "start {0}",
+    "os.spawn": "start {1}",
+    "os.startfile": "start {0}",
+    "os.fork": "start a process",
+    "os.forkpty": "start a process",
+    "pty.spawn": "start {0}",
+    "os.kill": "signal process {0}",
+    "os.killpg": "signal process group {0}",
+}
+SOCKETS = {
+    "socket.connect": "connect to {1}",
+    "socket.bind": "listen at {1}",
+    "socket.sendto": "send to {1}",
+    "socket.sendmsg": "send to {1}",
+    "socket.getaddrinfo": "look up {0}",
+    "socket.gethostbyname": "look up {0}",
+    "ftplib.connect": "connect to {1}",
+    "smtplib.connect": "connect to {1}",
+}
+
+
+class CannotTell(BaseException):
+    """Something whose effect only a live database, or the world, could tell. No `except Exception` takes it."""
+
+
+class Refusal(NamedTuple):
+    """`what`: what was refused, in words; `files`: of the code that asked for it; `database`: it would open it."""
+
+    what: str
+    database: str
+    files: FrozenSet[str]  # noqa: UP006
+
+
+class Denied(PermissionError):
+    """A refusal outside of a recorded migration: code that can do without goes on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(1, f"refused, because the release is only looked at: {refusal.what}")
+        self.refusal = refusal
+
+
+def denied(error: Optional[BaseException]) -> Optional[Refusal]:  # noqa: UP045
+    """The refusal that led to `error`, or None."""
+    for _ in range(50):
+        if error is None or isinstance(error, Denied):
+            break
+        error = error.__cause__ or error.__context__
+    return error.refusal if isinstance(error, Denied) else None
+
+
+class Closed:
+    """Since it was made, this process only looks. `live`, `copy`: paths of SQLite databases, or "" where unknown."""
+
+    def __init__(self, live: str, copy: str) -> None:
+        self.refusals: List[Refusal] = []  # noqa: UP006
+        self.live, self.copy = os.path.realpath(live), os.path.realpath(copy)
+        self._room = os.path.dirname(self.copy) + os.sep
+        self._recording = False
+        self._busy = False
+        # What a release writes for itself as it starts: its log files and temporary ones.
+        logging.config.fileConfig = lambda *_, **__: None
+        logging.config.dictConfig = lambda *_, **__: None
+        logging.FileHandler._open = _to_nowhere  # type: ignore[assignment,method-assign]
+        tempfile.tempdir = os.path.dirname(self.copy)
+        self._divert()
+        sys.addaudithook(self._look)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """CannotTell at the end if anything was refused meanwhile, also where the code took that and went on."""
+        before = len(self.refusals)
+        self._recording = True
+        try:
+            yield
+        finally:
+            self._recording = False
+        if len(self.refusals) > before:
+            raise CannotTell(self.refusals[before].what)
+
+    def asked_by(self, file: str) -> str:
+        """What the code in `file` asked for and was refused, or ""."""
+        return next((r.what for r in self.refusals if os.path.realpath(file) in r.files), "")
+
+    def _divert(self) -> None:
+        """Who opens the live database by its own settings is given the copy."""
+        real = sqlite3.connect
+
+        def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._means_live(database):
+                database, kwargs = self.copy, {**kwargs, "uri": False}
+            return real(database, *args, **kwargs)
+
+        sqlite3.connect = sqlite3.dbapi2.connect = connect
+
+    def _means_live(self, database: Any) -> bool:
+        path = self._path(database)
+        return path == self.live and path != self.copy
+
+    @staticmethod
+    def _path(database: Any) -> str:
+        try:
+            text = os.fsdecode(database)
+        except TypeError:
+            return ""
+        if text.startswith("file:"):
+            from urllib.parse import unquote, urlsplit
+
+            text = unquote(urlsplit(text).path)
+        return os.path.realpath(text) if text and text != ":memory:" else ""
+
+    def _look(self, event: str, args: Any) -> None:
+        if self._busy or not self._is_refused(event, args):
+            return
+        self._busy = True
+        try:
+            what = "it would " + self._words(event, args)
+            files = set()
+            frame: Optional[FrameType] = sys._getframe(1)  # noqa: UP045
+            while frame is not None:
+                files.add(os.path.realpath(frame.f_code.co_filename))
+                frame = frame.f_back
+            database = str(args[0]) if event == "sqlite3.connect" else ""
+            refusal = Refusal(what, database, frozenset(files))
+            self.refusals.append(refusal)
+        finally:
+            self._busy = False
+        raise CannotTell(what) if self._recording else Denied(refusal)
+
+    def _is_refused(self, event: str, args: Any) -> bool:
+        if event == "open":
+            path, _, flags = args
+            return isinstance(flags, int) and bool(flags & WRITES) and not self._is_own(path)
+        if event == "os.mkdir":
+            return not self._is_own(args[0]) and not os.path.isdir(args[0])
+        if event == "sqlite3.connect":
+            return self._is_foreign(args[0])
+        if event in CHANGES:
+            return not self._is_own(args[0])
+        return event in PROCESSES or event in SOCKETS
+
+    def _is_foreign(self, database: Any) -> bool:
+        """One in memory changes nothing; the copy may be used, but not where what is done there goes unseen."""
+        path = self._path(database)
+        return path != "" and (self._recording or path != self.copy)
+
+    def _is_own(self, path: Any) -> bool:
+        if isinstance(path, int):  # it is open already
+            return True
+        try:
+            real = os.path.realpath(os.fsdecode(path))
+        except (TypeError, ValueError):
+            return False
+        return real == os.devnull or real.startswith(self._room)
+
+    def _words(self, event: str, args: Any) -> str:
+        shown = [" ".join(str(arg).split())[:200] for arg in args]
+        if event == "open":
+            return f"write {shown[0]}"
+        if event == "os.mkdir":
+            return f"make the folder {shown[0]}"
+        if event == "sqlite3.connect":
+            return f"open the database {shown[0]} by itself"
+        words = {**CHANGES, **PROCESSES, **SOCKETS}[event]
+        return words.format(*shown, *[""] * 2)
+
+
+def _to_nowhere(_: logging.FileHandler) -> Any:
+    return open(os.devnull, "w", encoding="utf-8")

@@ -1,0 +1,156 @@
+"""Looking at migrations changes nothing, whatever the release's own code does when it is imported or recorded."""
+
+import hashlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from migrating import Release, make_release, make_settings, run
+
+from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.gates import GateKind
+from debvisor_tui.platforms import sqlite
+from debvisor_tui.tasks.database import current_revision, history, pending
+from debvisor_tui.tasks.migration_check import MigrationCheckTask
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    made = make_release(tmp_path)
+    (tmp_path / "precious").write_text("kept")
+    # As an application has it: its settings name the live database, whatever the environment says.
+    settings = f"import sqlite3\nPATH = {str(made.database)!r}\ndef connect():\n    return sqlite3.connect(PATH)\n"
+    (made.checkout / "panel_db.py").write_text(settings)
+    return made
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+
+
+def _state(release: Release) -> dict[str, str]:
+    """Every file of the host but git's own, and what the database holds."""
+    found = {}
+    for path in sorted(release.folder.rglob("*")):
+        if path.is_file() and ".git" not in path.parts:
+            found[str(path.relative_to(release.folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+#: Each is a statement that would change the host; {folder} is it.
+HARM = {
+    "its own engine": "sa.create_engine('sqlite:///{folder}/panel.db').connect().execute(sa.text('DELETE FROM node'))",  # noqa: E501
+    "sqlite3 straight": "__import__('sqlite3').connect('{folder}/panel.db').executescript('DELETE FROM node')",
+    "by a URI": "__import__('sqlite3').connect('file:{folder}/panel.db', uri=True).executescript('DELETE FROM node')",
+    "its settings": "__import__('panel_db').connect().executescript('DELETE FROM node')",
+    "another database": "__import__('sqlite3').connect('{folder}/other.db').executescript('CREATE TABLE t (id)')",
+    "a process": "__import__('subprocess').run(['touch', '{folder}/made'])",
+    "a shell": "__import__('os').system('touch {folder}/made')",
+    "a write": "open('{folder}/made', 'w').write('x')",
+    "an append": "open('{folder}/precious', 'a').write('x')",
+    "a low-level write": "__import__('os').open('{folder}/made', 65)",  # O_CREAT | O_WRONLY
+    "a removal": "__import__('os').remove('{folder}/precious')",
+    "a rename": "__import__('os').rename('{folder}/precious', '{folder}/gone')",
+    "a tree's removal": "__import__('shutil').rmtree('{folder}/checkout')",
+    "a folder": "__import__('os').makedirs('{folder}/made/deep')",
+    "a fork": "__import__('os').fork()",
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("caught", ["", "except Exception", "except"])
+def test_a_recorded_migration_reaches_nothing_and_is_unknown(release: Release, harm: str, caught: str) -> None:
+    statement = HARM[harm].format(folder=release.folder)
+    body = f"try:\n        {statement}\n    {caught}:\n        pass" if caught else statement
+    release.migration("b2", "a1", body, body)
+    before = _state(release)
+    found = run(pending(release.settings))
+    assert _state(release) == before
+    assert release.rows("SELECT count(*) FROM node") == [(2,)]
+    (migration,) = found.migrations
+    assert migration.unknown.startswith("it would "), "what it does there went unseen"
+    assert migration.destructive
+    assert migration.drops_on_the_way_down == ("whatever b2 drops on its way down",)
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("where", ["migration", "env.py"])
+def test_what_is_imported_for_a_look_reaches_nothing(release: Release, harm: str, where: str) -> None:
+    """As with create_all() or a log file at the top of a module: refused as by a read-only file system."""
+    harmless = f"\ntry:\n    {HARM[harm].format(folder=release.folder)}\nexcept OSError:\n    pass\n"
+    release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))')
+    file = release.checkout / "migrations" / ("env.py" if where == "env.py" else "versions/b2.py")
+    file.write_text(f"import sqlalchemy as sa\n{file.read_text()}{harmless}")
+    before = _state(release)
+    found = run(pending(release.settings))
+    for look in (history, current_revision):
+        run(look(release.settings))
+    assert _state(release) == before
+    assert release.rows("SELECT count(*) FROM node") == [(2,)]
+    opens_live = "panel.db" in HARM[harm] or harm == "its settings"
+    # The live database is the copy to whoever opens it while all is read; nothing was refused there.
+    assert bool(found.migrations[0].unknown) == (where == "migration" and not opens_live)
+    assert bool(found.refused) == (not opens_live)
+
+
+def test_a_look_that_cannot_do_without_says_what_was_refused(release: Release, server: socket.socket) -> None:
+    env = release.checkout / "migrations" / "env.py"
+    port = server.getsockname()[1]
+    connects = f"import socket\nsocket.create_connection(('127.0.0.1', {port}))\n"
+    env.write_text(connects + env.read_text())
+    with pytest.raises(
+        WorkFailed, match=r"env\.py cannot be run for a look: it would .*\(in env\.py, line 2\)"
+    ) as told:
+        run(pending(release.settings))
+    assert "looking changes nothing" in told.value.hint
+    with pytest.raises(BlockingIOError):
+        server.accept()
+
+
+def test_the_environment_of_a_look_names_the_copy_alone(release: Release) -> None:
+    seen = release.folder / "seen"
+    live = f"sqlite:///{release.database}"
+    database = {"environment": {"PANEL_DB": live, "PANEL_FILE": str(release.database), "PANEL_KEY": "k"}}
+    release.settings = make_settings(release.folder, database=database)
+    release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))')
+    env = release.checkout / "migrations" / "env.py"
+    tells = (
+        "import os, sys\n"
+        f"told = [f'{{k}}={{v}}' for k, v in os.environ.items() if {str(release.database)!r} in v]\n"
+        "print('TOLD', told, os.environ['PANEL_KEY'], file=sys.stderr)\n"
+        "assert os.path.exists(os.environ['PANEL_FILE'])\n"
+    )
+    env.write_text(tells + env.read_text())
+    ctx = release.context("migration-check", release.job("v1.0.0"))
+    assert run(pending(release.settings, ctx.execute)).current == "a1"
+    assert "TOLD [] k" in release.lines
+    assert not seen.exists()
+
+
+@pytest.mark.parametrize("table", ["alembic_version", "panel_version"])
+def test_a_large_database_is_looked_at_without_its_rows(
+    release: Release, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.setattr(sqlite, "SNAPSHOT", 1)
+    if table != "alembic_version":
+        env = release.checkout / "migrations" / "env.py"
+        env.write_text(env.read_text().replace("render_as_batch=True", f'version_table="{table}"'))
+        release.rows("SELECT 1", f"ALTER TABLE alembic_version RENAME TO {table}")
+    release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))')
+    found = run(pending(release.settings))
+    assert (found.current, [m.revision for m in found.migrations]) == ("a1", ["b2"])
+
+
+def test_the_check_asks_before_a_migration_that_could_not_be_seen(release: Release) -> None:
+    release.migration("b2", "a1", HARM["its settings"], HARM["its settings"])
+    job = release.job("v1.1.0") if release.tag("v1.1.0") else None
+    assert job is not None
+    run(MigrationCheckTask().run(release.context("migration-check", job)))
+    (gate,) = release.gates
+    assert gate.kind is GateKind.ACKNOWLEDGE
+    assert "what it does cannot be told: it would open the database" in gate.danger
+    assert release.rows("SELECT count(*) FROM node") == [(2,)]
