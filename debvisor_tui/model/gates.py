@@ -25,6 +25,7 @@ class Answer(StrEnum):
     DECLINE = "decline"  # do not vouch, do not agree: the step fails
     ROLLBACK = "rollback"  # needs RollbackOptions
     ABORT = "abort"  # end the run here; needs a reason
+    EXTEND = "extend"  # watch longer before it is decided; only where the gate offers it
 
 
 ANSWERS: Mapping[GateKind, tuple[Answer, ...]] = {
@@ -44,6 +45,7 @@ class Gate:
     """`question` is one sentence; `detail` what there is to know before answering; `danger` what could be lost.
 
     `finding` is set at INTERRUPTED: what inspection of the world found (see :class:`.findings.Finding`).
+    `more`: answers that only this gate takes.
     """
 
     kind: GateKind
@@ -52,9 +54,12 @@ class Gate:
     detail: str = ""
     danger: str = ""
     finding: str = ""
+    more: tuple[Answer, ...] = ()
 
     @property
     def answers(self) -> tuple[Answer, ...]:
+        if self.more:
+            return (*self.more, *ANSWERS[self.kind])
         if self.kind is GateKind.INTERRUPTED and self.finding != "done":
             return tuple(a for a in ANSWERS[self.kind] if a is not Answer.CONTINUE)
         return ANSWERS[self.kind]
@@ -64,4 +69,5 @@ class Gate:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**{**data, "kind": GateKind(data["kind"])})
+        more = tuple(Answer(answer) for answer in data.get("more", ()))
+        return cls(**{**data, "kind": GateKind(data["kind"]), "more": more})

@@ -18,12 +18,17 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One step: `id` is its name everywhere (config, journal, command line); `why` is for the operator."""
+    """One step: `id` is its name everywhere (config, journal, command line); `why` is for the operator.
+
+    `changes`: it changes the target. `noticed`: users may notice it while it works.
+    """
 
     id: str
     title: str
     phase: Phase
     why: str
+    changes: bool = False
+    noticed: bool = False
 
 
 RELEASE_STEPS: tuple[StepSpec, ...] = (
@@ -41,9 +46,11 @@ RELEASE_STEPS: tuple[StepSpec, ...] = (
         Phase.PRE_DEPLOY,
         "What the release will do to the database, and whether there is a way down again.",
     ),
-    StepSpec("pull", "Pull", Phase.DEPLOY, "Put the new release in place; nothing runs it yet."),
-    StepSpec("upgrade", "Upgrade", Phase.DEPLOY, "Apply the pending migrations with the new release's code."),
-    StepSpec("restart", "Restart", Phase.DEPLOY, "Let the service run the new release."),
+    StepSpec("pull", "Pull", Phase.DEPLOY, "Put the new release in place; nothing runs it yet.", changes=True),
+    StepSpec(
+        "upgrade", "Upgrade", Phase.DEPLOY, "Apply the pending migrations with the new release's code.", changes=True
+    ),
+    StepSpec("restart", "Restart", Phase.DEPLOY, "Let the service run the new release.", changes=True, noticed=True),
     StepSpec("health", "Health", Phase.DEPLOY, "The service is alive and ready, several times in a row."),
     StepSpec("smoke", "Smoke test", Phase.POST_DEPLOY, "A person can log in and the dashboard shows what it must."),
     StepSpec(

@@ -77,6 +77,11 @@ class RollbackPlan:
         return tuple(action for action in self.actions if action.enabled)
 
     @property
+    def unmet(self) -> tuple[Action, ...]:
+        """What the old release needs and this plan leaves out: it will not run, and the way down may be closed."""
+        return tuple(action for action in self.actions if action.needed and not action.enabled)
+
+    @property
     def loses_data(self) -> bool:
         return any(action.loses for action in self.enabled)
 
@@ -181,25 +186,28 @@ def _database(
     blocked = "" if restoring else _blocked(moved, applied) or no_way
     loses = _loss([name for m in applied for name in m.get("drops", ())], losses)
     needed = bool(destructive)
+    if unknown:
+        why, proposed = f"this release did not announce {unknown[-1]}, nobody knows what it changed", False
+    elif needed:
+        named = ", ".join(str(m["revision"]) for m in destructive)
+        why, proposed = f"{named} took something away that the old release uses", not loses
+    else:
+        why, proposed = "the migrations only add, so the old release runs on them", False
     if restoring:
         note, enabled = "not needed: the backup holds the old schema", False
     elif blocked:
         note, enabled = "", False
-    elif options.database is not None:
-        note, enabled = ("as you chose", options.database)
-    elif unknown:
-        note, enabled = f"needed: this release did not announce {unknown[-1]}, nobody knows what it changed", False
-    elif needed:
-        named = ", ".join(str(m["revision"]) for m in destructive)
-        note, enabled = f"needed: {named} took something away that the old release uses", not loses
     else:
-        note, enabled = "not needed: the migrations only add, so the old release runs on them", False
+        enabled = proposed if options.database is None else options.database
+        note = f"needed: {why}" if needed else f"not needed: {why}"
+        if needed and options.database is False:  # the reason stays: now it is to be read
+            note = f"NEEDED: {why}. Switched off, the old release will not run, and there is no way down afterwards"
     return Action(
         "revert-database",
         title,
         does,
         facts=facts,
-        needed=needed,
+        needed=needed and not restoring,
         enabled=enabled,
         switchable=not blocked and not restoring,
         loses=loses,

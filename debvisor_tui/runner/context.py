@@ -154,10 +154,17 @@ class RunnerContext(StepContext):
         message = {"type": "progress", "run": self.job.run, "step": self.step}
         self._desk.tell({**message, "done": done, "total": total, "unit": unit, "note": self._clean(note)})
 
-    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
-        reply = await self._desk.ask(
-            Gate(kind, self.step, self._clean(question), self._clean(detail), self._clean(danger))
-        )
+    async def ask(
+        self,
+        kind: GateKind,
+        question: str,
+        *,
+        detail: str = "",
+        danger: str = "",
+        more: tuple[Answer, ...] = (),
+    ) -> Reply:
+        question, detail, danger = self._clean(question), self._clean(detail), self._clean(danger)
+        reply = await self._desk.ask(Gate(kind, self.step, question, detail, danger, more=more))
         if reply.answer is Answer.DECLINE:
             because = f": {reply.reason}" if reply.reason else ""
             raise WorkFailed(f"{reply.who} did not agree{because}.", "Retry to be asked again.")

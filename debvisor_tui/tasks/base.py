@@ -118,8 +118,19 @@ class StepContext(ABC):
         """How far the work is; not journaled. `unit`: "bytes", "revisions", "probes", "seconds" …"""
 
     @abstractmethod
-    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
-        """Wait at an ATTEST or ACKNOWLEDGE gate for as long as it takes. A DECLINE raises WorkFailed."""
+    async def ask(
+        self,
+        kind: GateKind,
+        question: str,
+        *,
+        detail: str = "",
+        danger: str = "",
+        more: tuple[Answer, ...] = (),
+    ) -> Reply:
+        """Wait at an ATTEST or ACKNOWLEDGE gate for as long as it takes. A DECLINE raises WorkFailed.
+
+        `more`: answers that this gate takes besides its kind's.
+        """
 
     @abstractmethod
     async def sample(self, sample: Sample) -> None:

@@ -8,6 +8,7 @@ from debvisor_tui.config.settings import Monitor, Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
 from debvisor_tui.platforms.failures import shown
@@ -17,6 +18,7 @@ from debvisor_tui.tasks.base import Job, Nudge, StepContext
 from debvisor_tui.tasks.metrics import Scrape, Unreadable, between
 from debvisor_tui.tasks.scrape import scrape
 
+EXTENSION = 300.0  # seconds that an inconclusive watch goes on for, when asked to
 MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most
 
 
@@ -41,22 +43,27 @@ class MonitorTask:
         monitor = ctx.settings.monitor
         async with Http(min(10.0, max(3.0, monitor.interval))) as http:
             watch = Watch(ctx, http)
-            verdict = await watch.to_the_end()
-        await ctx.evidence("verdict", f"{verdict.outcome}: {verdict.reason}", verdict.to_json())
-        numbers = _numbers(verdict)
-        if verdict.outcome is Outcome.FAIL:
-            raise WorkFailed(
-                f"The release fails its watch: {verdict.reason} ({numbers})",
-                "Roll back (R) while the way back is short; or look into it, and retry to watch anew.",
-            )
-        if verdict.outcome is Outcome.INCONCLUSIVE:
-            who = await attest(
-                ctx,
-                "The numbers decide nothing: do you vouch for the release?",
-                detail=f"{verdict.reason}.\n{numbers}",
-            )
-            return f"inconclusive ({verdict.reason}); {who} vouched for it"
-        return verdict.reason
+            while True:
+                verdict = await watch.to_the_end()
+                await ctx.evidence("verdict", f"{verdict.outcome}: {verdict.reason}", verdict.to_json())
+                numbers = _numbers(verdict)
+                if verdict.outcome is Outcome.FAIL:
+                    raise WorkFailed(
+                        f"The release fails its watch: {verdict.reason} ({numbers})",
+                        "Roll back (R) while the way back is short; or look into it, and retry to watch anew.",
+                    )
+                if verdict.outcome is Outcome.PASS:
+                    return verdict.reason
+                who = await attest(
+                    ctx,
+                    "The numbers are not enough to decide. Do you confirm that the release is good?",
+                    detail=f"{verdict.reason}.\n{numbers}",
+                    more=(Answer.EXTEND,),
+                )
+                if who is not None:
+                    return f"inconclusive ({verdict.reason}); {who} confirmed it"
+                watch.extend(EXTENSION)
+                ctx.log(f"watched {format_duration(EXTENSION)} longer")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return Finding(Found.NOT_DONE, "watching changes nothing; it has to be watched anew")
@@ -93,6 +100,11 @@ class Watch:
             if verdict.outcome is Outcome.FAIL and verdict.breaches >= self._limits.breaches:
                 return verdict
         return judge(self._samples, self._limits)
+
+    def extend(self, seconds: float) -> None:
+        """Go on for `seconds` more from now; what was not watched while a person was asked does not count."""
+        self._duration = self._elapsed() + seconds
+        self._last = None
 
     def _elapsed(self) -> float:
         return self._clock() - self._begun

@@ -124,8 +124,17 @@ class StandaloneContext(StepContext):
         if self._progress is not None:
             self._progress(done, total, unit, clean(note, self._redact))
 
-    async def ask(self, kind: GateKind, question: str, *, detail: str = "", danger: str = "") -> Reply:
-        gate = Gate(kind, self.step, *(clean(text, self._redact) for text in (question, detail, danger)))
+    async def ask(
+        self,
+        kind: GateKind,
+        question: str,
+        *,
+        detail: str = "",
+        danger: str = "",
+        more: tuple[Answer, ...] = (),
+    ) -> Reply:
+        question, detail, danger = (clean(text, self._redact) for text in (question, detail, danger))
+        gate = Gate(kind, self.step, question, detail, danger, more=more)
         if self._ask is None:
             told = f" {gate.danger}" if gate.danger else ""
             raise WorkFailed(f"A person must decide: {gate.question}{told}", "Run it in a terminal.")

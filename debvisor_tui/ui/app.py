@@ -1,6 +1,7 @@
 """The TUI's application: it owns the session and the stack of screens, and ends cleanly when its terminal goes."""
 
 import gc
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,9 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.ui.asks import Asks
 from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import literal
 from debvisor_tui.ui.screens.home import HomeScreen
@@ -23,6 +26,7 @@ from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
 from debvisor_tui.ui.start import run_tui as run_tui
 from debvisor_tui.ui.theme import THEME
+from debvisor_tui.ui.widgets.message_line import Message, MessageLine
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,12 @@ class DebvisorApp(App[int]):
         attach: int | None = None,
         opening: Opening | None = None,
         driver_class: type[Driver] | None = None,
+        hand: Hand | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
+        self.hand = hand or Hand()
+        self._acting: events.Key | None = None  # the key whose binding runs
+        self.message: Message | None = None  # what the message line says
         self.session = session
         self._opening = opening or Opening(attach)
         self._failed: DebvisorError | None = None
@@ -114,7 +122,26 @@ class DebvisorApp(App[int]):
             self.screen.check_idle()
 
     def flood_ignored(self) -> None:
-        self.notify("That came too fast to have been typed; it was ignored.", severity="warning", timeout=8)
+        self.say("That came too fast to have been typed; it was ignored.")
+
+    def came_together(self, times: list[float]) -> None:
+        self.hand.came_together(times)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._heard(event)
+        await super().on_event(event)
+
+    def _heard(self, key: events.Key) -> None:
+        self.hand.heard(key)
+        # What was said is read by now; but a held key says the same again, and that is counted.
+        if self.message is not None and self.hand.is_new(key):
+            self.message = None
+            self._show_message()
+
+    async def _on_key(self, event: events.Key) -> None:
+        # Textual runs this before its own handler, which looks up what is bound to the key.
+        self._acting = event
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self._held:
@@ -195,7 +222,33 @@ class DebvisorApp(App[int]):
             if why:
                 default_namespace.say(why, wrong=True)
                 return True
+        if isinstance(default_namespace, Asks) and action in default_namespace.ANSWERS:
+            why = self.hand.why_not(self._acting, default_namespace.asked_at)
+            if why:
+                self.say(why)
+                return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    async def _run_from_palette(self, action: str, owner: DOMNode) -> None:
+        """What was chosen there was read there: its key answers, unless it was held down."""
+        why = self.hand.why_not(self._acting, -math.inf)
+        self._acting = None
+        if why:
+            self.say(why)
+        else:
+            await self.run_action(action, owner)
+
+    def say(self, text: str, *, wrong: bool = True) -> None:
+        """Say it on the message line of the screen on top, or beneath the dialog on top: the last message counts."""
+        self.message = self.message.again(text, wrong=wrong) if self.message else Message(text, wrong)
+        self._show_message()
+
+    def _show_message(self) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, DebvisorScreen):
+                for line in screen.query(MessageLine):
+                    line.tell(self.message)
+                return
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All that the screen's keys do, with the reason where it cannot be done now."""
@@ -208,5 +261,5 @@ class DebvisorApp(App[int]):
                 owner = screen if bindings in screen._bindings.key_to_bindings.values() else self
                 why = screen.refusal(binding.action) if isinstance(screen, DebvisorScreen) else ""
                 shown = f"{binding.description.capitalize()}  ({binding.key_display or binding.key})"
-                run = partial(self.run_action, binding.action, owner)
+                run = partial(self._run_from_palette, binding.action, owner)
                 yield SystemCommand(shown, literal(why or binding.tooltip), run)

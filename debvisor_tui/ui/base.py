@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding
-from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.screen import ModalScreen, ScreenResultType
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.ui.asks import Asks
 from debvisor_tui.ui.session import Session
 
 if TYPE_CHECKING:
     from debvisor_tui.ui.app import DebvisorApp
 
 
-class DebvisorScreen(Screen[ScreenResultType]):
+class DebvisorScreen(Asks[ScreenResultType]):
     """Actions are Textual's; before one of them runs by key, button or palette the app asks `refusal` about it."""
 
     @property
@@ -23,6 +24,12 @@ class DebvisorScreen(Screen[ScreenResultType]):
     @property
     def session(self) -> Session:
         return self.debvisor.session
+
+    def on_screen_resume(self) -> None:
+        from debvisor_tui.ui.widgets.message_line import MessageLine
+
+        for line in self.query(MessageLine):
+            line.tell(self.debvisor.message)
 
     def refusal(self, action: str) -> str:
         """Why `action` cannot be done now, in one sentence, or "" if it can. Refused actions leave the key bar."""
@@ -52,16 +59,31 @@ class DebvisorScreen(Screen[ScreenResultType]):
             bar.refresh()
 
     def say(self, text: str, *, wrong: bool = False) -> None:
-        """One line to the operator; `text` may hold foreign text, it is never markup."""
-        self.notify(text, markup=False, severity="warning" if wrong else "information", timeout=8 if wrong else 4)
+        """Say it to the operator on the message line; `text` may hold foreign text, it is never markup."""
+        self.debvisor.say(text, wrong=wrong)
 
     def say_error(self, error: DebvisorError) -> None:
         self.say(str(error), wrong=True)
 
 
-class DebvisorModal(ModalScreen[ScreenResultType]):
-    """A question in front of the screen that asks it."""
+class DebvisorModal(Asks[ScreenResultType], ModalScreen[ScreenResultType]):
+    """A question in front of the screen that asks it; it is answered once."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._answered = False
+
+    @property
+    def debvisor(self) -> "DebvisorApp":
+        return cast("DebvisorApp", self.app)
 
     @property
     def session(self) -> Session:
-        return cast("DebvisorApp", self.app).session
+        return self.debvisor.session
+
+    def answer(self, result: ScreenResultType) -> None:
+        """Dismiss with `result`, the first time: a second key in the same packet must not take the screen below
+        along."""
+        if not self._answered:
+            self._answered = True
+            self.dismiss(result)

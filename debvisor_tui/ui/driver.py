@@ -29,7 +29,7 @@ RESTORE = (
 
 
 class TerminalUser(Protocol):
-    """What the driver tells the app; all but `hold_paint` is called in the app's loop."""
+    """What the driver tells the app; all but `hold_paint` and `came_together` is called in the app's loop."""
 
     def leave(self, code: int) -> None: ...
 
@@ -38,6 +38,8 @@ class TerminalUser(Protocol):
     def release_paint(self, whole: bool) -> None: ...
 
     def flood_ignored(self) -> None: ...
+
+    def came_together(self, times: list[float]) -> None: ...
 
 
 class DebvisorDriver(LinuxDriver):
@@ -120,7 +122,11 @@ class DebvisorDriver(LinuxDriver):
                         self._lost()
                         return
                     before = typed.flooded
-                    for message in typed.feed(data):
+                    messages = typed.feed(data)
+                    keys = [message.time for message in messages if isinstance(message, events.Key)]
+                    if len(keys) > 1:
+                        self._user.came_together(keys)
+                    for message in messages:
                         self.process_message(message)
                     if typed.flooded and not before:
                         self._soon(self._user.flood_ignored)

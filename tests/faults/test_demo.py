@@ -40,8 +40,7 @@ def test_a_run_that_has_not_ended_stays_with_its_host(tmp_path: Path) -> None:
         terminal.until(lambda text: "v1.3.0" in text and "Which version?" in text, "the versions")
         terminal.type(b"\r")
         terminal.until(lambda text: "Nothing is touched yet" in text, "the plan")
-        terminal.type(b"\r")
-        terminal.until(lambda text: "waiting for you" in text, "the first gate")
+        terminal.decide(b"\r", lambda text: "waiting for you" in text, "the first gate")
         holder = find_holder(Places(sandbox.state_dir, "sandbox"))
         assert holder is not None
         assert sandbox.config_path in [run.config for run in runs_going_on()]

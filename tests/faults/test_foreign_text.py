@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from foreign import LINE, MARKUP, SEEN, Page, Web, intruders, report, web
 from release_host import ANNA, Host, answer, attached, until
-from screenings import Screenings, paste, program, see
+from screenings import Screenings, decide, paste, program, see
 from terminal import Terminal
 
 from debvisor_tui.model.gates import Answer, GateKind
@@ -121,14 +121,14 @@ PASTED = "before7f3 [bold]x[/] [/] \x9b2J\x9d0;PWNED7f3\x9c\u202egnp a\u200bb �
 
 
 def before_the_release(screenings: Screenings) -> None:
-    """Home, the versions, a plan that cannot be, its refusal as a toast and in the palette."""
+    """Home, the versions, a plan that cannot be, its refusal on the message line and in the palette."""
     with screenings.tui("before") as terminal:
         see(terminal, "503", "before7f3", "v1.0.0")
         terminal.type(b"n")
         see(terminal, VERSION, "before7f3 [bold red]alarm[/]", gone="v1.5.0")
         terminal.type(b"\r")
         see(terminal, "cannot be released yet", "lie untracked", "docs-before7f3")
-        terminal.type(b"\r")  # refused, by a toast
+        terminal.type(b"\r")  # refused
         see(terminal, "It cannot start", "[bold")
         terminal.type(b"\x10")  # ctrl+p
         see(terminal, "Search for commands")
@@ -146,12 +146,12 @@ def through_the_run(screenings: Screenings, site: Web) -> None:
     """Every step of the run with its evidence and its log, its gates, their dialogs, the way back."""
     with screenings.tui("run") as terminal:
         see(terminal, "failed · you decide", "sh failed with exit code 7: before7f3")
-        terminal.type(b"s")
-        see(terminal, "Skip Pull")
+        decide(terminal, b"s", "Skip Pull")
         paste(terminal, PASTED)
         see(terminal, "after7f3")
-        terminal.type(b"\r")
-        see(terminal, "Not alive and ready", "failed · you decide")
+        decide(terminal, b"\r", "Pull is done in part")
+        terminal.type(b"Pull")
+        decide(terminal, b"\r", "Not alive and ready", "failed · you decide")
         for key in (b"e", b"e", b"l", b"l"):  # the evidence over all of the panel, then the log
             terminal.type(key)
         for title in ("Restart", "Upgrade", "Pull", "Migrations", "Backup", "CI", "Code review"):
@@ -161,18 +161,16 @@ def through_the_run(screenings: Screenings, site: Web) -> None:
         site.pages["/ready"] = Page(200, report("ok", **{LINE: "ok"}), LINE)
         terminal.type(b"f")
         see(terminal, "failed · you decide")
-        terminal.type(b"r")
+        decide(terminal, b"r", "✗ Smoke test")
         see(terminal, "✗ Smoke test", "properly:", "failed · you decide")
         terminal.type(b"R")
         see(terminal, "roll back v1.4.0 → v1.0.0")
         terminal.type(b"\x1b")
         see(terminal, "✗ Smoke test", gone="roll back v1")
-        terminal.type(b"c")
-        see(terminal, "End run 1 here?")
+        decide(terminal, b"E", "End run 1 here?")
         paste(terminal, PASTED)
         see(terminal, "after7f3")
-        terminal.type(b"\r")
-        see(terminal, "the run has ended")
+        decide(terminal, b"\r", "the run has ended")
 
 
 def look_closely(terminal: Terminal) -> None:

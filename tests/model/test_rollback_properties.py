@@ -183,7 +183,9 @@ def test_only_what_may_have_been_done_is_undone(
     assert bool(database.facts) == (highest > 0)
     if highest:
         assert database.facts["revision"] == "a1"
-        assert database.needed == any(m["destructive"] for m in it.pending[:highest])
+        # A restore brings the old schema, too: then going down is not what the old release needs.
+        restored = "restore-backup" in steps(way)
+        assert database.needed == (not restored and any(m["destructive"] for m in it.pending[:highest]))
     touched = it.codes != {OLD} or database.enabled or it.pids != {1} or "restore-backup" in steps(way)
     assert ("restart" in steps(way)) == ("health" in steps(way)) == touched
 

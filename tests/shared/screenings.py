@@ -61,5 +61,10 @@ def see(terminal: Terminal, *words: str, gone: str = "") -> None:
     terminal.until(seen, " and ".join([*words, *([f"no {gone}"] if gone else [])]))
 
 
+def decide(terminal: Terminal, key: bytes, *words: str) -> None:
+    """Answer with `key`, and wait until all `words` are on the screen."""
+    terminal.decide(key, lambda text: all(word in text for word in words), " and ".join(words))
+
+
 def paste(terminal: Terminal, text: str) -> None:
     terminal.type(b"\x1b[200~" + text.encode() + b"\x1b[201~")

@@ -79,6 +79,18 @@ class Terminal:
     def type(self, data: bytes) -> None:
         os.write(self.master, data)
 
+    def decide(self, key: bytes, seen: Callable[[str], bool], what: str) -> None:
+        """Type `key`, an answer, until it is taken: what comes just after the question is painted answers nothing."""
+        end = time.monotonic() + PATIENCE
+        while not seen("\n".join(self.lines)):
+            text = "\n".join(self.lines)
+            assert time.monotonic() < end, f"not within {PATIENCE} s: {what}\n{text}"
+            self.type(key)
+            for _ in range(20):
+                if seen("\n".join(self.lines)):
+                    return
+                threading.Event().wait(0.05)
+
     def stall(self) -> None:
         """The line is bad: nobody reads any more, and nothing is closed."""
         self._reading.clear()

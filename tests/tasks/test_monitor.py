@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_no_verdict_and_a_person_decides(
     assert outcome(ctx)[0] == Outcome.INCONCLUSIVE
     assert problem.format(base=site.base) in ctx.gates[0].detail
     assert ctx.evidences("attested")[0].value["by"] == "anna (pts/1)"
-    assert "anna (pts/1) vouched" in done
+    assert "anna (pts/1) confirmed" in done
 
 
 def test_too_little_traffic_is_inconclusive(host: Host, site: Web) -> None:

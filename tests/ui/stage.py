@@ -19,6 +19,7 @@ from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.server import Server
 from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.session import Session
 
 
@@ -81,8 +82,8 @@ async def until(what: Callable[[], object], pilot: Pilot[int], *, seconds: float
 async def shown(
     session: Session, *, attach: int | None = None, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[tuple[DebvisorApp, Pilot[int]]]:
-    app = DebvisorApp(session, attach=attach)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    app = DebvisorApp(session, attach=attach, hand=Hand(careful=False))
+    async with app.run_test(size=size) as pilot:
         yield app, pilot
 
 
@@ -94,8 +95,8 @@ def text_of(app: App[Any]) -> str:
 
 
 def said(app: DebvisorApp) -> str:
-    """What toasts say now, unwrapped."""
-    return "\n".join(notification.message for notification in app._notifications)
+    """What the message line says now, unwrapped."""
+    return app.message.text if app.message is not None else ""
 
 
 def play(story: Any) -> None:

@@ -12,6 +12,7 @@ from stage import play, shown, text_of, until
 import debvisor_tui.ui.screens
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.help import OWNERS, HelpScreen, keys_of
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
@@ -52,7 +53,7 @@ def test_the_keys_of_the_screen_one_comes_from_stand_first(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture(snap_compare: Any, tmp_path: Path, size: tuple[int, int]) -> None:
-    app = DebvisorApp(seed.session(tmp_path, at=seed.START))
+    app = DebvisorApp(seed.session(tmp_path, at=seed.START), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(HelpScreen())

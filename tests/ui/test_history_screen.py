@@ -12,6 +12,7 @@ from stage import in_hand, play, shown, text_of, until
 from textual import events
 
 from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.history import HistoryScreen
 from debvisor_tui.ui.screens.rollback import RollbackScreen
 from debvisor_tui.ui.screens.run_history import SECTIONS, RunHistoryScreen
@@ -184,7 +185,7 @@ def test_picture(snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int,
         story = seed_history.four_runs(tmp_path)
         story.close()
         at = story.at + 7
-    app = DebvisorApp(seed.session(tmp_path, at=at))
+    app = DebvisorApp(seed.session(tmp_path, at=at), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(HistoryScreen())
@@ -202,7 +203,7 @@ def test_picture_of_a_run(snap_compare: Any, tmp_path: Path, section: str, size:
     story = seed.Story(tmp_path)
     run = seed_history.bad_watch(story)
     story.close()
-    app = DebvisorApp(seed.session(tmp_path, at=story.at + 27.4))
+    app = DebvisorApp(seed.session(tmp_path, at=story.at + 27.4), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(RunHistoryScreen(run))

@@ -15,6 +15,7 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, Probe
 from debvisor_tui.runner import ask
 from debvisor_tui.ui.app import DebvisorApp, Opening
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.run import RunScreen
 
 SIZES = ((80, 24), (120, 40))
@@ -78,7 +79,7 @@ def test_started_plainly_it_opens_on_the_run_that_has_not_ended(tmp_path: Path, 
     session = seed.session(tmp_path, at=story.at)
 
     async def main() -> None:
-        app = DebvisorApp(session, opening=Opening(in_progress=True))
+        app = DebvisorApp(session, opening=Opening(in_progress=True), hand=Hand(careful=False))
         async with AsyncExitStack() as stack:
             if alive:
                 await stack.enter_async_context(runner(session, story.run))
@@ -111,7 +112,7 @@ def test_picture(snap_compare: Any, tmp_path: Path, runs: str, size: tuple[int, 
         story.close()
         at = story.at
     session = seed.session(tmp_path, at=at, production=runs == "some")
-    app = DebvisorApp(session)
+    app = DebvisorApp(session, hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         await until(lambda: "cache ok" in text_of(app) or "probed at" in text_of(app), pilot)

@@ -12,6 +12,7 @@ from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
 from debvisor_tui.runner import ask, launch, spawn
 from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.plan import PlanScreen
 from debvisor_tui.ui.screens.run import RunScreen
 
@@ -163,7 +164,7 @@ def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene
             "The checkout /srv/debvisor has local changes (2 files). Commit them, or take them away.",
             "v1.2.0 is not on main.",
         )
-    app = DebvisorApp(seed.session(tmp_path, at=seed.START))
+    app = DebvisorApp(seed.session(tmp_path, at=seed.START), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(PlanScreen())

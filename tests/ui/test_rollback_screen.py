@@ -16,6 +16,7 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.places import Places
 from debvisor_tui.store.history import History
 from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.rollback import RollbackScreen
 from debvisor_tui.ui.screens.run import RunScreen
 
@@ -68,8 +69,39 @@ def test_an_additive_release_goes_back_without_its_database_at_one_key(world: di
             app.push_screen(RollbackScreen(run))
             await until(lambda: "node.region (12 values)" in text_of(app), pilot)
             await pilot.press("enter")
+            await until(lambda: "Roll back PRODUCTION production?" in text_of(app), pilot)
+            await until(lambda: "Users notice the restart: the service does not answer" in text_of(app), pilot)
+            await pilot.press("enter", "enter")
+            assert world["started"] == [], "in production it is asked once more, and not by enter"
+            await pilot.press("y")
             await until(lambda: isinstance(app.screen, RunScreen), pilot)
             assert world["started"] == [(run, {"database": None, "restore_backup": False})]
+
+    play(story_of_the_test())
+
+
+def test_what_the_old_release_needs_is_not_switched_off_by_a_space_and_an_enter(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
+    run, at = seeded(tmp_path, seed_history.destructive)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "vm.owner (61 values)" in text_of(app), pilot)
+            await pilot.press("space")
+            await until(lambda: "! loses: vm.owner" in text_of(app), pilot)
+            await pilot.press("space")
+            await until(lambda: "off: NEEDED" in text_of(app), pilot)
+            assert "took something away that the old" in text_of(app), "the reason stays"
+            await pilot.press("enter")
+            await until(lambda: "WILL FAIL to agree" in text_of(app), pilot)
+            assert "there is no way down" in text_of(app)
+            await pilot.press("y", "enter")
+            await until(lambda: "that was not it" in text_of(app), pilot)
+            assert world["started"] == []
+            await pilot.press("escape")
+            assert world["started"] == []
 
     play(story_of_the_test())
 
@@ -91,7 +123,7 @@ def test_data_is_lost_only_after_it_was_switched_on_stated_and_agreed_to(
             await pilot.press("space")
             await until(lambda: "! loses: vm.owner (61 values)" in text_of(app), pilot)
             await pilot.press("enter")
-            await until(lambda: "Data will be lost on production" in text_of(app), pilot)
+            await until(lambda: "roll back and lose it" in text_of(app), pilot)
             await pilot.press("enter")  # too easily pressed to mean yes
             assert world["started"] == []
             await pilot.press("y")
@@ -198,7 +230,7 @@ def test_what_has_changed_nothing_has_no_way_back(world: dict[str, Any], tmp_pat
 @pytest.mark.parametrize("scene", ["additive", "destructive", "agreed", "restore"])
 def test_picture(world: dict[str, Any], snap_compare: Any, tmp_path: Path, scene: str, size: tuple[int, int]) -> None:
     run, at = seeded(tmp_path, seed_history.destructive if scene in {"destructive", "agreed"} else seed.whole)
-    app = DebvisorApp(seed.session(tmp_path, at=at))
+    app = DebvisorApp(seed.session(tmp_path, at=at), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         app.push_screen(RollbackScreen(run))

@@ -96,11 +96,14 @@ def test_vouching_records_the_words_that_the_operator_sees(tmp_path: Path) -> No
             await t.press("enter")
             await t.see("Recorded with it: anna (10.0.0.7), 22:02:02.")
             await t.press("escape")
-            await t.see("vouches for it")
+            await t.see("confirms it, in your words")
             assert t.runner.commands == []
             await t.press("enter")
             await t.see("Recorded with it")
-            await t.press("!", "enter")
+            await t.press("enter", "enter")
+            await t.see("a reason of 8 letters or more is needed")
+            assert t.runner.commands == [], "nobody's words are put into the operator's mouth"
+            await t.press("tab", "!", "enter")
             statement = "All changes were reviewed and are on main.!"
             await t.hear(("answer", {"answer": "attest", "gate": gate("attest", "review"), "reason": statement}))
 
@@ -125,19 +128,21 @@ def test_a_danger_is_not_agreed_to_by_enter(tmp_path: Path) -> None:
     play(main())
 
 
-@pytest.mark.parametrize(("key", "answer"), [("s", "skip"), ("c", "abort")])
+@pytest.mark.parametrize(("key", "answer"), [("s", "skip"), ("E", "abort")])
 def test_skipping_and_ending_want_a_reason(tmp_path: Path, key: str, answer: str) -> None:
     async def main() -> None:
         async with theatre(tmp_path, SCENES["failed"].tell) as t:
             await t.press(key)
             await t.see("esc back, nothing is done")
-            if key == "c":
+            if key == "E":
                 assert "Changed so far: backup pre-deploy-v1.1.0, code v1.0.0 → v1.1.0" in text_of(t.app)
             await t.press("space", "enter")
-            await t.see("a few words are needed")
+            await t.see("a reason of 8 letters or more is needed")
+            await t.press("x", "enter")
+            await t.see("a reason of 8 letters or more is needed")
             assert t.runner.commands == []
-            await t.press("n", "o", "enter")
-            await t.hear(("answer", {"answer": answer, "gate": gate("failed", "health"), "reason": "no"}))
+            await t.press(*"done by hand", "enter")
+            await t.hear(("answer", {"answer": answer, "gate": gate("failed", "health"), "reason": "done by hand"}))
 
     play(main())
 
@@ -146,7 +151,7 @@ def test_a_failure_is_tried_again_by_r_and_not_by_enter(tmp_path: Path) -> None:
     async def main() -> None:
         async with theatre(tmp_path, SCENES["failed"].tell) as t:
             await t.press("enter")
-            await t.see("r retries, s skips, c ends the run here")
+            await t.see("r retries, s skips, E ends the run here")
             await t.press("r")
             await t.hear(("answer", {"answer": "retry", "gate": gate("failed", "health"), "reason": ""}))
 
@@ -172,8 +177,8 @@ def test_the_watch_is_extended_and_passed_early(tmp_path: Path) -> None:
             await t.see("so far: pass")
             await t.press("plus", "p")
             await t.see("why is it enough?")
-            await t.press("o", "k", "enter")
-            await t.hear(("extend", {"seconds": 300.0}), ("pass", {"reason": "ok"}))
+            await t.press(*"long enough", "enter")
+            await t.hear(("extend", {"seconds": 300.0}), ("pass", {"reason": "long enough"}))
 
     play(main())
 
@@ -366,7 +371,7 @@ def test_every_action_is_in_the_palette_with_the_reason_where_it_cannot_be_done(
             bound = {b.action for bindings in t.screen._bindings.key_to_bindings.values() for b in bindings}
             assert len(offered) >= len(bound)
             assert offered["Retry  (r)"] == "A step is running; c cancels it."
-            assert offered["Cancel  (c)"] == "Cancel the running step, or end the run at a gate"
+            assert offered["Cancel  (c)"] == "Cancel the running step; asks first"
             assert all(offered.values())
 
     play(main())

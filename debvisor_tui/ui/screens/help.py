@@ -15,7 +15,7 @@ from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS, Mark
 from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.widgets.fluid import Fluid, hang, page
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Page
 from debvisor_tui.ui.widgets.rollback_view import ACTION_MARKS
 
@@ -55,7 +55,7 @@ class HelpScreen(DebvisorScreen[None]):
         yield HeaderBar(self.session.settings, "help")
         with Page(id="help-page"):
             yield Static(Fluid(self._content), id="help-text", markup=False)
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         self.query_one("#help-page", Page).focus()

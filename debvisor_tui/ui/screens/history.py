@@ -24,7 +24,7 @@ from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.widgets.filter_input import FilterInput
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices
 from debvisor_tui.ui.widgets.run_row import hit_row, run_row, run_text
 
@@ -93,7 +93,7 @@ class HistoryScreen(DebvisorScreen[None]):
         yield Choices(id="history-runs", markup=False)
         yield Choices(id="history-hits", markup=False)
         yield Static(id="history-note", markup=False)
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         self.run_list.can_focus = self.hit_list.can_focus = False  # the field keeps the focus, the arrows move

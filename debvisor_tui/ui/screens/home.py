@@ -18,7 +18,7 @@ from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.paint import line
 from debvisor_tui.ui.widgets.block import Block
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.now_panel import active_text, now_text
 from debvisor_tui.ui.widgets.run_table import RunTable
 
@@ -73,7 +73,7 @@ class HomeScreen(DebvisorScreen[None]):
             yield Block(line(("IN PROGRESS", "$muted"), "   reading the journal…"), id="active")
             yield Block(line(("LAST RUNS", "$muted")), id="runs-title")
             yield RunTable()
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         # After the first paint: what is read now needs SQLAlchemy and a process of its own.

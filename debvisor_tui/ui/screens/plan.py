@@ -22,14 +22,17 @@ from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices, Page
 from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
+
+AUTO_WARNING = "Auto is on: it goes on to the change and the restart without asking, until a person must decide."
 
 
 class PlanScreen(DebvisorScreen[None]):
     """`version`: the one to show the plan of at once; without it the versions on offer are shown."""
 
+    ANSWERS = frozenset({"proceed"})
     BINDINGS: ClassVar[list[BindingType]] = [
         key("plan", "enter", "proceed", "choose", "Choose the version, then start its release"),
         key("plan", "a", "auto", "auto", "Let the run pass its gates by itself until a person must decide"),
@@ -72,7 +75,7 @@ class PlanScreen(DebvisorScreen[None]):
         yield Choices(id="plan-versions", markup=False)
         with Page(id="plan-page", classes="-hidden"):
             yield Static(id="plan-steps", markup=False)
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         self._tell()
@@ -124,7 +127,8 @@ class PlanScreen(DebvisorScreen[None]):
         if session.settings.production and not await self.app.push_screen_wait(
             ConfirmDialog(
                 f"PRODUCTION {session.settings.name}",
-                f"Release {plan.to_version} to {session.settings.name}? Now runs: {plan.from_version or 'unknown'}.",
+                f"Release {plan.to_version} to {session.settings.name}? Now in place: {plan.from_version or '?'}.",
+                danger=AUTO_WARNING if self.auto else "",
                 agree="start the release",
             )
         ):
@@ -163,13 +167,16 @@ class PlanScreen(DebvisorScreen[None]):
     def watch_chosen(self) -> None:
         self.offers.set_class(bool(self.chosen), "-hidden")
         self.steps_page.set_class(not self.chosen, "-hidden")
-        (self.steps_page if self.chosen else self.offers).focus()
+        # Not at once: what was hidden until now takes no focus before it is laid out.
+        self.call_after_refresh((self.steps_page if self.chosen else self.offers).focus)
+        self.ask_anew()
         self.header.about = f"new release · {self.chosen}" if self.chosen else "new release"
         self._tell()
 
     def watch_plan(self, plan: ReleasePlan | None) -> None:
         self.steps.update(Fluid(partial(plan_content, plan)) if plan else "")
         self.steps_page.scroll_home(animate=False)
+        self.ask_anew()
         self._tell()
 
     def watch_failure(self) -> None:
@@ -262,7 +269,10 @@ class PlanScreen(DebvisorScreen[None]):
         return ""
 
     @on(OptionList.OptionSelected, "#plan-versions")
-    def _choose(self, event: OptionList.OptionSelected) -> None:
+    async def _choose(self, event: OptionList.OptionSelected) -> None:
+        if self.chosen:  # the list is hidden and had the focus still: this enter was for the plan
+            await self.debvisor.run_action("proceed", self)
+            return
         self.chosen = event.option_id or ""
         self._ask_plan(self.chosen)
 

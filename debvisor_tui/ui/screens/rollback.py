@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
@@ -24,9 +25,9 @@ from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, TypedDialog
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices
-from debvisor_tui.ui.widgets.rollback_view import action_content, loss_text, notes_content
+from debvisor_tui.ui.widgets.rollback_view import action_content, loss_text, notes_content, unmet_text
 
 SWITCHED_BY = {"revert-database": "database", "restore-backup": "restore_backup"}
 
@@ -34,10 +35,11 @@ SWITCHED_BY = {"revert-database": "database", "restore-backup": "restore_backup"
 class RollbackScreen(DebvisorScreen[None]):
     """`run`: the release to undo, or a rollback of it that is to be done again."""
 
+    ANSWERS = frozenset({"proceed"})
     BINDINGS: ClassVar[list[BindingType]] = [
         key("rollback", "enter", "proceed", "ROLL BACK", "Do what the plan says"),
         key("rollback", "space", "switch", "switch", "Switch the action under the cursor on or off"),
-        key("rollback", "r,ctrl+r", "again", "count again", "Look at the database once more"),
+        key("rollback", "r,ctrl+r", "again", "refresh", "Look at the database once more"),
         key("rollback", "escape", "back", "back", "Go back; nothing is changed"),
     ]
     DEFAULT_CSS = """
@@ -74,7 +76,7 @@ class RollbackScreen(DebvisorScreen[None]):
         yield Static(id="rollback-lead", markup=False)
         yield Choices(id="rollback-actions", markup=False)
         yield Static(id="rollback-notes", markup=False)
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         self.actions.focus()
@@ -129,14 +131,19 @@ class RollbackScreen(DebvisorScreen[None]):
 
     # -- what is shown ------------------------------------------------------------------------------------------
 
-    def watch_plan(self, plan: RollbackPlan | None) -> None:
+    def watch_plan(self, before: RollbackPlan | None, plan: RollbackPlan | None) -> None:
         if plan is None:
             return
+        if before != plan:
+            self.ask_anew()
         self.header.about = f"roll back {plan.from_version} → {plan.to_version}"
         self.header.right = f"run {plan.run}"
         actions, at = self.actions, self.actions.highlighted
         actions.clear_options()
-        actions.add_options(Option(Fluid(partial(action_content, action)), id=action.step) for action in plan.actions)
+        actions.add_options(
+            Option(Fluid(partial(action_content, action, self._switched(action))), id=action.step)
+            for action in plan.actions
+        )
         first = next((i for i, action in enumerate(plan.actions) if action.switchable), 0)
         actions.highlighted = first if at is None else at
         self.notes.update(Fluid(partial(notes_content, plan)))
@@ -260,7 +267,8 @@ class RollbackScreen(DebvisorScreen[None]):
     async def _go(self, plan: RollbackPlan, options: RollbackOptions) -> None:
         from debvisor_tui.ui.way_back import ask_runner_or_start
 
-        if plan.loses_data and not await self.app.push_screen_wait(self._question(plan, options)):
+        question = await self._question(plan, options)
+        if question is not None and not await self.app.push_screen_wait(question):
             return
         self.starting = True
         try:
@@ -271,9 +279,36 @@ class RollbackScreen(DebvisorScreen[None]):
             return
         self.debvisor.show_run(run)
 
-    def _question(self, plan: RollbackPlan, options: RollbackOptions) -> ConfirmDialog | TypedDialog:
-        name = self.session.settings.name
-        title, text = f"Data will be lost on {name}", f"Go back from {plan.from_version} to {plan.to_version}?"
+    def _switched(self, action: Action) -> bool:
+        return action.step == "revert-database" and self.options.database is not None
+
+    async def _question(self, plan: RollbackPlan, options: RollbackOptions) -> ConfirmDialog | TypedDialog | None:
+        """What is asked once more: in production always; elsewhere, what loses data, or is not as it was proposed."""
+        settings = self.session.settings
+        place = f"PRODUCTION {settings.name}" if settings.production else settings.name
+        title, text = f"Roll back {place}?", await self._what_it_does(plan)
+        unmet, lost = unmet_text(plan), loss_text(plan)
+        danger = "\n".join(part for part in (unmet, lost) if part)
+        if unmet:
+            return TypedDialog(title, text, danger=danger, expected=f"{plan.to_version} WILL FAIL")
         if options.restore_backup:
-            return TypedDialog(title, text, danger=loss_text(plan), expected=name)
-        return ConfirmDialog(title, text, danger=loss_text(plan), agree="roll back and lose it")
+            return TypedDialog(title, text, danger=danger, expected=settings.name)
+        if lost:
+            return ConfirmDialog(title, text, danger=danger, agree="roll back and lose it")
+        if settings.production or options != RollbackOptions():
+            return ConfirmDialog(title, text, agree="roll back")
+        return None
+
+    async def _what_it_does(self, plan: RollbackPlan) -> str:
+        none: dict[str, float] = {}
+        try:
+            usual = await self.session.history(lambda history: history.usual(), none)
+        except DebvisorError:
+            usual = none
+        told = [f"Go back from {plan.from_version} to {plan.to_version}:"]
+        told += [f"  {action.title}: {action.does}" for action in plan.enabled]
+        if any(action.step == "restart" for action in plan.enabled):
+            takes = usual.get("restart")
+            lasts = f"for about {format_duration(takes)}" if takes else "for how long was not measured yet"
+            told.append(f"Users notice the restart: the service does not answer, {lasts}.")
+        return "\n".join(told)

@@ -27,8 +27,8 @@ from debvisor_tui.ui.widgets.find_bar import FindBar
 from debvisor_tui.ui.widgets.fluid import hang
 from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text, trouble_text
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.step_head import ProgressLine, StepTitle
 from debvisor_tui.ui.widgets.steps import StepList, mark_of
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 
 GATE_SHORT, GATE_TALL = 9, 14  # rows of the gate's panel at most; see run.tcss
-EVIDENCE_SHORT = 9  # rows of the evidence at most, its title too; see run.tcss
+EVIDENCE_SHORT, EVIDENCE_ASKED = 9, 6  # rows of the evidence at most, its title too; see run.tcss
 TICK = 1.0  # seconds
 
 
@@ -95,7 +95,7 @@ class RunScreen(RunActs):
                 yield Block(id="gate")
                 yield LogPane()
                 yield FindBar()
-        yield KeyBar()
+        yield Foot()
 
     def on_mount(self) -> None:
         self.evidence_box.border_title = " evidence "
@@ -128,6 +128,7 @@ class RunScreen(RunActs):
         self.header.about = f"{back}{view.run.from_version} → {view.run.to_version}"
         self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
         self.header.seconds = view.run.age(now)
+        self.set_class(self.gate is not None and self.gate.step == step.id, "-asks")
         self.steps.show(view, step.id, now, stranded=self.stranded)
         self._show_step(view, step, now)
         self._show_gate(view, step, now)
@@ -150,7 +151,8 @@ class RunScreen(RunActs):
         body = body_of(about.id)(view, about, Look(self._width - 1, now.at, sql=self.sql))
         title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
         roomy = self.has_class("-zoom-body") or self.has_class("-tall")
-        more = not roomy and body.plain.count("\n") >= EVIDENCE_SHORT - 1
+        rows = EVIDENCE_ASKED if self.has_class("-asks") else EVIDENCE_SHORT
+        more = not roomy and body.plain.count("\n") >= rows - 1
         self.evidence_box.border_title = literal(f" {title} · e shows all " if more else f" {title} ")
         self.evidence.show(body)
         self.evidence_box.set_class(not body.plain, "-empty")

@@ -12,8 +12,9 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.times import local_time
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.prices import crossing_text, half_done, price_of_skipping, risks
 from debvisor_tui.ui.run_words import can_roll_back, changes_so_far
-from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog
+from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog, TypedDialog
 from debvisor_tui.ui.screens.run_state import RunStateScreen
 from debvisor_tui.ui.widgets.gate import ENTER
 
@@ -23,7 +24,7 @@ EXTEND: Final = 300.0  # seconds
 ANSWERS: Mapping[str, Answer] = {"retry": Answer.RETRY, "skip": Answer.SKIP, "decline": Answer.DECLINE}
 
 #: Actions that only the operator may take.
-ACTS = frozenset({"proceed", "retry", "skip", "decline", "cancel", "extend", "pass_early"})
+ACTS = frozenset({"proceed", "retry", "skip", "decline", "cancel", "end_run", "extend", "pass_early"})
 
 #: What Enter is called in the key bar.
 ENTER_HINTS: Mapping[Answer, str] = {
@@ -40,6 +41,7 @@ STATEMENTS: Mapping[str, str] = {
 
 
 class RunActs(RunStateScreen):
+    ANSWERS = ACTS | {"take_over"}
     BINDINGS: ClassVar[list[BindingType]] = [
         key("run", "enter", "proceed", "run", "The gate's main answer: run the step, attest, agree, go on"),
         key("run", "f,full_stop", "follow", "to the run", "Back to the step the run is at"),
@@ -48,12 +50,13 @@ class RunActs(RunStateScreen):
         key("run", "s", "skip", "skip", "Go on without this step; asks for a reason"),
         key("run", "plus", "extend", "5 min more", "Watch the service five minutes longer"),
         key("run", "p", "pass_early", "pass early", "End the watch now as passed; asks for a reason"),
-        key("run", "c", "cancel", "cancel", "Cancel the running step, or end the run at a gate"),
+        key("run", "c", "cancel", "cancel", "Cancel the running step; asks first"),
         key("run", "T", "take_over", "take over", "Become the operator of this run"),
         key("run", "R", "rollback", "ROLL BACK", "The way back: see its plan first, then decide"),
         key("run", "y", "copy", "copy", "Copy the step's commands to the clipboard", show=False),
         key("run", "h", "history", "history", "This run's history: timeline, logs, changes, decisions"),
         key("run", "d", "detach", "detach", "Back to home; the run goes on"),
+        key("run", "E", "end_run", "end run", "End the run where it waits; asks for a reason"),
     ]
 
     # -- why not --------------------------------------------------------------------------------------------------
@@ -78,8 +81,12 @@ class RunActs(RunStateScreen):
                 return self._why_not_proceed(gate)
             case "retry" | "skip" | "decline":
                 return self._why_not_answer(action, gate)
-            case "cancel" if gate is None and not self._under_way():
-                return "The run is between two steps."
+            case "cancel":
+                return self._why_not_cancel(gate)
+            case "end_run" if gate is None:
+                return "A step is running: c cancels it. The run can be ended where it waits for you."
+            case "extend" if gate is not None and Answer.EXTEND in gate.answers:
+                return ""
             case "extend" | "pass_early":
                 return "" if self._under_way() == "monitor" and gate is None else "The monitor is not running."
             case "take_over":
@@ -101,8 +108,13 @@ class RunActs(RunStateScreen):
                 f"{self._title(self.live)} is running." if self._under_way() else "The run does not wait for you now."
             )
         if ENTER.get(gate.kind) not in gate.answers:
-            return "Trying again is a key of its own: r retries, s skips, c ends the run here."
+            return "Trying again is a key of its own: r retries, s skips, E ends the run here."
         return ""
+
+    def _why_not_cancel(self, gate: Gate | None) -> str:
+        if gate is not None:
+            return "No step is running, so there is nothing to cancel; E ends the run here."
+        return "" if self._under_way() else "The run is between two steps."
 
     def _why_not_answer(self, action: str, gate: Gate | None) -> str:
         if gate is None:
@@ -129,8 +141,6 @@ class RunActs(RunStateScreen):
                 gate = self.gate
                 main = ENTER.get(gate.kind) if gate is not None else None
                 yield replace(binding, description=ENTER_HINTS[main] if main else "resume")
-            elif binding.action == "cancel" and self.gate is not None:
-                yield replace(binding, description="end run")
             elif binding.action == "history" and self.active:
                 continue
             elif binding.action == "detach" and not self.active:
@@ -170,23 +180,49 @@ class RunActs(RunStateScreen):
             )
             if agreed:
                 await self._answer(gate, Answer.ACKNOWLEDGE)
-        else:
+        elif await self._crosses(gate):
             await self._answer(gate, ENTER[gate.kind])
+
+    async def _crosses(self, gate: Gate) -> bool:
+        """In production, what changes it or is noticed by users is asked once more; True to go on."""
+        view = self.view
+        crossing = crossing_text(view, gate.step) if view is not None and gate.kind is GateKind.READY else ""
+        if view is None or not crossing or not self.session.settings.production:
+            return True
+        return await self.app.push_screen_wait(
+            ConfirmDialog(
+                f"PRODUCTION {self.session.settings.name}: {self._title(gate.step)}?",
+                crossing,
+                danger="\n".join(risks(view)),
+                agree=f"run {self._title(gate.step)}",
+            )
+        )
 
     async def _attest(self, gate: Gate) -> None:
         now = local_time(self.session.clock.now().at)
+        detail = f"{gate.detail}\n\nRecorded with it: {self.session.person}, {now}.".strip()
         statement = await self.app.push_screen_wait(
             ReasonDialog(
                 gate.question,
-                f"{gate.detail}\n\nRecorded with it: {self.session.person}, {now}.".strip(),
+                detail,
                 danger=gate.danger,
-                initial=STATEMENTS.get(gate.step, "I have checked this myself."),
-                ask="what do you vouch for?",
-                confirm="vouch for it",
+                proposal=STATEMENTS.get(gate.step, ""),
+                ask="what do you confirm, in your words?",
+                confirm="confirm it",
             )
         )
-        if statement:
-            await self._answer(gate, Answer.ATTEST, statement)
+        if not statement:
+            return
+        if gate.step == "monitor" and not await self.app.push_screen_wait(
+            ConfirmDialog(
+                "Pass the watch by hand?",
+                f"{gate.detail}\n\nNo numbers say that the release is good; the history will say that you did: "
+                f"“{statement}”",
+                agree="pass it by hand",
+            )
+        ):
+            return
+        await self._answer(gate, Answer.ATTEST, statement)
 
     async def _resume(self) -> None:
         from debvisor_tui.runner import spawn
@@ -218,46 +254,64 @@ class RunActs(RunStateScreen):
         if gate is None:
             return
         step = self.view.step(gate.step) if self.view is not None else None
+        title = self._title(gate.step)
+        price = price_of_skipping(self.view, gate.step) if self.view is not None else ""
         reason = await self.app.push_screen_wait(
             ReasonDialog(
-                f"Skip {self._title(gate.step)}?",
+                f"Skip {title}?",
                 f"What it is for: {step.why}" if step else "",
+                danger=price,
                 ask="why is it right to go on without it?",
                 confirm="skip it",
             )
         )
-        if reason:
-            await self._answer(gate, Answer.SKIP, reason)
-
-    @work(group="act", exclusive=True, description="cancel or end")
-    async def action_cancel(self) -> None:
-        gate, view = self.gate, self.view
-        if view is None:
+        if not reason:
             return
-        if gate is not None:
-            reason = await self.app.push_screen_wait(
-                ReasonDialog(
-                    f"End run {view.run.id} here?",
-                    f"{changes_so_far(view)} Nothing is undone by this; R shows the way back.",
-                    ask="why does it end here?",
-                    confirm="end the run",
-                )
+        if half_done(self.view, gate.step) and not await self.app.push_screen_wait(
+            TypedDialog(f"{title} is done in part.", "Nothing finishes it later.", danger=price, expected=title)
+        ):
+            return
+        await self._answer(gate, Answer.SKIP, reason)
+
+    @work(group="act", exclusive=True, description="end the run")
+    async def action_end_run(self) -> None:
+        gate, view = self.gate, self.view
+        if view is None or gate is None:
+            return
+        reason = await self.app.push_screen_wait(
+            ReasonDialog(
+                f"End run {view.run.id} here?",
+                f"{changes_so_far(view)} Nothing is undone by this; R shows the way back.",
+                ask="why does it end here?",
+                confirm="end the run",
             )
-            if reason:
-                await self._answer(gate, Answer.ABORT, reason)
-        elif await self.app.push_screen_wait(
+        )
+        if reason:
+            await self._answer(gate, Answer.ABORT, reason)
+
+    @work(group="act", exclusive=True, description="cancel the step")
+    async def action_cancel(self) -> None:
+        step = self._under_way()
+        if not await self.app.push_screen_wait(
             ConfirmDialog(
-                f"Cancel {self._title(self._under_way())}?",
+                f"Cancel {self._title(step)}?",
                 "Its command is ended. What it had done by then is looked at, and the run waits for you.",
                 agree="cancel the step",
             )
         ):
+            return
+        if self._under_way() == step:
             await self._command("cancel")
+        else:  # it was not this one that was meant
+            self.say(f"{self._title(step)} has ended by itself meanwhile: nothing was cancelled.", wrong=True)
 
     @work(group="act", exclusive=True, description="extend the watch")
     async def action_extend(self) -> None:
-        if await self._command("extend", seconds=EXTEND):
-            self.say("The watch goes on five minutes longer.")
+        gate = self.gate
+        if gate is not None:
+            await self._answer(gate, Answer.EXTEND, str(EXTEND))
+        elif await self._command("extend", seconds=EXTEND):
+            self.say("The watch goes on for 5 more minutes.")
 
     @work(group="act", exclusive=True, description="pass the watch early")
     async def action_pass_early(self) -> None:
@@ -296,7 +350,7 @@ class RunActs(RunStateScreen):
 
     def action_detach(self) -> None:
         if self.active and not self.stranded:
-            self.app.notify(f"Run {self.run_id} goes on; a attaches again.", markup=False, timeout=4)
+            self.say(f"Run {self.run_id} goes on; a attaches again.")
         self.debvisor.show_home()
 
     def action_copy(self) -> None:

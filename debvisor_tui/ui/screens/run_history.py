@@ -28,8 +28,8 @@ from debvisor_tui.ui.widgets import run_story
 from debvisor_tui.ui.widgets.find_bar import FindBar
 from debvisor_tui.ui.widgets.fluid import Build, Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
-from debvisor_tui.ui.widgets.key_bar import KeyBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
+from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 from debvisor_tui.ui.widgets.page import Page
 from debvisor_tui.ui.widgets.watch_of import watch_of
@@ -114,7 +114,7 @@ class RunHistoryScreen(LogScreen[None]):
             with Vertical(id="record-metrics"):
                 yield Static(id="record-no-metrics", markup=False)
                 yield MonitorBody()
-        yield KeyBar()
+        yield Foot()
 
     def on_plots_fit(self) -> None:
         self.refresh_keys()

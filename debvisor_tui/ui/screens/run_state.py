@@ -37,6 +37,7 @@ class RunStateScreen(LogScreen[None]):
         super().__init__()
         self.run_id = run
         self.observe = observe
+        self._question: object = None
         self.told: Progressed | None = None
         self.samples: list[Sample] = []
         self.samples_of: int | None = None
@@ -130,6 +131,10 @@ class RunStateScreen(LogScreen[None]):
             self.say_error(message.error)
 
     def watch_view(self) -> None:
+        question = (self.run_id, self.view.gate, self.view.run.step) if self.view is not None else None
+        if question != self._question:  # no key that was typed before it is painted answers it
+            self._question = question
+            self.ask_anew()
         self.redraw()
 
     def watch_selected(self) -> None:

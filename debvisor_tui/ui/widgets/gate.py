@@ -23,7 +23,7 @@ ENTER = {
 
 _ENTER_WORDS = {
     Answer.RUN: "runs it",
-    Answer.ATTEST: "vouches for it",
+    Answer.ATTEST: "confirms it, in your words",
     Answer.ACKNOWLEDGE: "agrees, after one more question",
     Answer.CONTINUE: "lets it stand and goes on",
 }
@@ -84,7 +84,9 @@ def _keys(gate: Gate, width: int, *, way_back: bool) -> list[Content]:
         pairs.append(("s", "skips it"))
     if way_back and gate.kind in _TROUBLE:
         pairs.append(("R", "shows the way back"))
-    pairs.append(("c", "ends the run here"))
+    if Answer.EXTEND in gate.answers:
+        pairs.append(("+", "watches 5 more minutes"))
+    pairs.append(("E", "ends the run here"))
     rows: list[Content] = []
     for key, does in pairs:  # a key stays with what it does
         pair = line((key, "bold $danger" if key == "R" else "bold"), (f" {does}", "$muted"))

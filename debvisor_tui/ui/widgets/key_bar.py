@@ -14,7 +14,7 @@ class KeyBar(LineWidget):
     """Shows its screen's `key_hints`; what does not fit is left out from the end, but "? help" stays."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; padding: 0 1; background: $panel; color: $muted; }
+    KeyBar { height: 1; padding: 0 1; background: $panel; color: $muted; }
     """
 
     def line_at(self, y: int) -> Content:

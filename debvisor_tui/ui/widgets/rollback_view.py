@@ -13,24 +13,26 @@ WILL_DO = Mark("→", "will do", "bold $accent")
 NOT_NEEDED = Mark("·", "not needed", "$muted")
 OFF = Mark("○", "off", "$muted")
 UNDECIDED = Mark("○", "off: decide", "bold $warn")
+NEEDED = Mark("○", "off: NEEDED", "bold $danger")
 BLOCKED = Mark("✗", "cannot", "bold $danger")
 #: The glyphs of this screen, for the help.
-ACTION_MARKS = (WILL_DO, NOT_NEEDED, OFF, UNDECIDED, BLOCKED)
+ACTION_MARKS = (WILL_DO, NOT_NEEDED, OFF, UNDECIDED, NEEDED, BLOCKED)
 
 
-def action_mark(action: Action) -> Mark:
+def action_mark(action: Action, *, decided: bool = False) -> Mark:
+    """`decided`: the operator has switched it."""
     if action.enabled:
         return WILL_DO
     if action.blocked:
         return BLOCKED
     if action.needed:
-        return UNDECIDED
+        return NEEDED if decided else UNDECIDED
     return OFF if action.switchable else NOT_NEEDED
 
 
-def action_content(action: Action, width: int) -> Content:
+def action_content(action: Action, decided: bool, width: int) -> Content:
     """One action in a few lines: its mark and title, what it does, why it is as it is, what it loses."""
-    mark = action_mark(action)
+    mark = action_mark(action, decided=decided)
     quiet = "" if action.enabled else "$muted"
     head = cell(line((f"{mark.glyph} {mark.word}", mark.style)), INDENT)
     title = line((action.title, "bold" if action.enabled else ""), ("  ", ""))
@@ -42,7 +44,7 @@ def action_content(action: Action, width: int) -> Content:
     if action.blocked:
         rows.append(hang(action.blocked, width, INDENT, style="$danger"))
     elif action.note:
-        rows.append(hang(action.note, width, INDENT, style="$muted"))
+        rows.append(hang(action.note, width, INDENT, style="$danger" if mark is NEEDED else "$muted"))
     if action.loses:
         word = "! loses: " if action.enabled else "! would lose: "
         rows.append(hang(word + action.loses, width, INDENT, style="$danger"))
@@ -57,6 +59,11 @@ def notes_content(plan: RollbackPlan, width: int) -> Content:
 
 
 def loss_text(plan: RollbackPlan) -> str:
-    """What the plan as it stands loses, for the last question."""
+    """What the plan as it stands loses, for the last question; "" if nothing."""
     losses = [f"{action.title} loses {action.loses}." for action in plan.enabled if action.loses]
-    return "\n".join([*losses, "This cannot be undone."])
+    return "\n".join([*losses, "This cannot be undone."] if losses else [])
+
+
+def unmet_text(plan: RollbackPlan) -> str:
+    """What the old release needs and the plan leaves out, for the last question; "" if nothing."""
+    return "\n".join(f"{action.title}: {action.note or action.blocked}." for action in plan.unmet)
