@@ -1,6 +1,7 @@
 """Following one run for a screen: wake-ups come over the socket, what there is to know is read from the journal."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.session import Session
 
+UNFINISHED = ACTIVE_RUN_STATES | {RunState.INTERRUPTED}
+READ_AGAIN = 1.0  # seconds after a read of the journal that failed
 CONNECT_TRIES = 15  # a runner that was just started, or that moves on to a rollback, may not listen yet
 CONNECT_PAUSE = 0.2  # seconds
 READ_PAUSE = 0.05  # seconds between two reads of the journal: many events, one read
@@ -76,6 +79,13 @@ class Troubled(Message):
 
 
 @dataclass
+class Unread(Message):
+    """The journal cannot be read just now, and why; it is tried again. Nothing is known of the runner by this."""
+
+    error: DebvisorError
+
+
+@dataclass
 class FeedEnded(Message):
     """No runner speaks for the run any more. `state`: how it stands; ACTIVE states mean that its runner died."""
 
@@ -105,7 +115,8 @@ class RunFeed:
             view = await self._read()
             if view is not None and view.run.state in {RunState.ROLLING_BACK, RunState.INTERRUPTED}:
                 view = await self._read_rollback(view)
-            if view is not None and view.run.state in ACTIVE_RUN_STATES:
+            # A run that was taken up is journaled as interrupted until its step goes on: its runner listens already.
+            if view is not None and view.run.state in UNFINISHED:
                 await self._listen()
         except DebvisorError as failed:
             error = failed
@@ -117,6 +128,20 @@ class RunFeed:
         except DebvisorError as failed:
             error = error or failed
         self._post(FeedEnded(state, error))
+
+    async def has_runner(self) -> bool:
+        """Whether somebody holds the target: a runner of this run, or one that is about to be."""
+        from debvisor_tui.runner.lock import find_holder
+
+        try:
+            return await asyncio.to_thread(find_holder, self._session.places) is not None
+        except DebvisorError:
+            return False
+
+    async def look(self) -> None:
+        """Read the run once, although no runner speaks: somebody else may have ended it."""
+        with contextlib.suppress(DebvisorError):
+            await self._read()
 
     def read_again(self) -> None:
         """Have the run read anew, soon."""
@@ -158,8 +183,10 @@ class RunFeed:
                 return await client.connect(self._session.places, self._session.person, observe=self._observe)
             except RunnerGone:
                 view = await self._read()
-                if view is None or view.run.state not in ACTIVE_RUN_STATES:
-                    return None  # ended, or dead and not slow: see runner/standing.py
+                if view is None or view.run.state not in UNFINISHED:
+                    return None
+                if view.run.state is RunState.INTERRUPTED and not await self.has_runner():
+                    return None  # dead, and not slow: see runner/standing.py
                 await asyncio.sleep(CONNECT_PAUSE)
         return None
 
@@ -203,8 +230,9 @@ class RunFeed:
                     await self.read_samples(attempt)
                 await self._read()
             except DebvisorError as error:
-                self._post(FeedEnded(None, error))
-                return
+                self._post(Unread(error))
+                self._stale.set()
+                await asyncio.sleep(READ_AGAIN)
             await asyncio.sleep(READ_PAUSE)
 
     async def read_samples(self, attempt: int) -> None:

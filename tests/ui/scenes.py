@@ -138,6 +138,6 @@ SCENES = {
     "log": Scene(_backup, "integrity_check", press=("l",)),
     "ended": Scene(_ended, "the run has ended", runner=False),
     "aborted": Scene(_aborted, "Changed so far", runner=False),
-    "gone": Scene(_gone, "takes it up again", runner=False),
+    "gone": Scene(_gone, "resumes: checks what", runner=False),
     "rollback": Scene(_rollback, "ROLLBACK"),
 }

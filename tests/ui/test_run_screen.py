@@ -11,6 +11,7 @@ from scenes import SCENES
 from stage import Runner, play, runner, said, shown, text_of, until
 from textual.pilot import Pilot
 
+from debvisor_tui.model.errors import JournalError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.states import RunState, StepState
@@ -327,7 +328,7 @@ def test_a_run_whose_runner_died_is_taken_up_again(tmp_path: Path, monkeypatch: 
             assert "! interrupted" in text_of(app)
             assert "running" not in text_of(app)
             await pilot.press("r")
-            await until(lambda: "enter takes the run up again" in said(app), pilot)
+            await until(lambda: "enter resumes the run" in said(app), pilot)
             async with runner(session, story.run) as stage:
                 await pilot.press("enter")
                 await until(lambda: "lets it stand and goes on" in text_of(app), pilot)
@@ -338,6 +339,49 @@ def test_a_run_whose_runner_died_is_taken_up_again(tmp_path: Path, monkeypatch: 
 
     play(main())
     assert resumed == [1]
+
+
+def test_a_read_of_the_journal_that_fails_is_not_the_end_of_the_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just when the journal is in trouble, the screen must say what is so: the runner lives, and hears."""
+
+    async def main() -> None:
+        async with theatre(tmp_path, SCENES["ready"].tell) as t:
+            await t.see("enter runs it")
+            failing = [JournalError("The journal cannot be read just now.", "Try again.")]
+            history = t.app.session.history
+
+            async def read(call: Any, default: Any) -> Any:
+                if failing:
+                    raise failing.pop()
+                return await history(call, default)
+
+            monkeypatch.setattr(t.app.session, "history", read)
+            t.runner.say_event()
+            await until(lambda: "cannot be read just now" in said(t.app), t.pilot)
+            assert "The runner is gone" not in text_of(t.app)
+            t.story.play("backup")
+            t.story.ready("migration-check")
+            await t.see("Run Migrations?")  # it is read again, without another word from the runner
+            await t.press("enter")
+            await t.hear(("answer", {"answer": "run", "gate": gate("ready", "migration-check"), "reason": ""}))
+
+    play(main())
+
+
+def test_a_screen_that_has_lost_the_runner_follows_the_next_one_by_itself(tmp_path: Path) -> None:
+    async def main() -> None:
+        story = seed.Story(tmp_path)
+        SCENES["ready"].tell(story)
+        session = seed.session(tmp_path, at=story.at + 2)
+        async with shown(session, attach=story.run) as (app, pilot):
+            await until(lambda: "The runner is gone" in text_of(app), pilot)
+            async with runner(session, story.run):
+                await until(lambda: "enter runs it" in text_of(app), pilot)
+        story.close()
+
+    play(main())
 
 
 def test_the_exact_commands_go_to_the_clipboard(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 
-from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.times import local_time
@@ -68,7 +68,7 @@ class RunActs(RunStateScreen):
         if action == "proceed" and self.stranded:
             return "You only observe this run." if self.observe else ""
         if action in ACTS and self.stranded:
-            return "The runner is gone: enter takes the run up again."
+            return "The runner is gone: enter resumes the run."
         if action in ACTS and not self.active:
             return "The run has ended."
         if action in ACTS and not self.operates:
@@ -227,13 +227,16 @@ class RunActs(RunStateScreen):
     async def _resume(self) -> None:
         from debvisor_tui.runner import spawn
 
-        self.say("Taking the run up again…")
+        self.say("Resuming: what was done is checked, then it waits for you…")
         try:
             await spawn.start_resume(self.session.settings, self.session.places, self.run_id, self.session.person)
+        except LockHeld:  # somebody was quicker: that is the run that is looked at
+            self.say("It is being resumed already.")
         except DebvisorError as error:
             self.say_error(error)
             return
-        self.start_feed()
+        if not self.listening:
+            self.start_feed()
 
     @work(group="act", exclusive=True, description="retry the step")
     async def action_retry(self) -> None:

@@ -7,10 +7,23 @@ from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.feed import FeedEnded, Noticed, Progressed, RoleSet, RunFeed, RunRead, Sampled, Troubled
+from debvisor_tui.ui.feed import (
+    UNFINISHED,
+    FeedEnded,
+    Noticed,
+    Progressed,
+    RoleSet,
+    RunFeed,
+    RunRead,
+    Sampled,
+    Troubled,
+    Unread,
+)
 from debvisor_tui.ui.log_screen import LogScreen
 from debvisor_tui.ui.run_words import live_step
 from debvisor_tui.ui.units import name_of
+
+LOOK_AGAIN = 2.0  # seconds between two looks whether a run that has lost its runner has another one
 
 
 class RunStateScreen(LogScreen[None]):
@@ -46,6 +59,19 @@ class RunStateScreen(LogScreen[None]):
         self.listening = True
         self.feed = RunFeed(self.session, self.run_id, self.post_message, observe=self.observe)
         self.run_worker(self.feed.follow(), group="feed", exclusive=True, description="follow the run")
+
+    def look_for_runner(self) -> None:
+        """Somebody may take the run up again, here or elsewhere: then it is followed again, by itself."""
+        self.set_timer(LOOK_AGAIN, self._look_for_runner, name="look-for-runner")
+
+    async def _look_for_runner(self) -> None:
+        if self.listening or (self.view is not None and self.view.run.state not in UNFINISHED):
+            return
+        if await self.feed.has_runner():
+            self.start_feed()
+            return
+        await self.feed.look()
+        self.look_for_runner()
 
     def redraw(self) -> None:
         """Draw all that depends on the state."""
@@ -121,6 +147,10 @@ class RunStateScreen(LogScreen[None]):
     def _on_troubled(self, message: Troubled) -> None:
         self.trouble = message if message.what else None
 
+    @on(Unread)
+    def _on_unread(self, message: Unread) -> None:
+        self.say_error(message.error)
+
     @on(FeedEnded)
     def _on_feed_ended(self, message: FeedEnded) -> None:
         self.operates = False
@@ -129,6 +159,8 @@ class RunStateScreen(LogScreen[None]):
         self.trouble = None
         if message.error is not None:
             self.say_error(message.error)
+        if message.state is None or message.state in UNFINISHED or self.stranded:
+            self.look_for_runner()
 
     def watch_view(self) -> None:
         question = (self.run_id, self.view.gate, self.view.run.step) if self.view is not None else None

@@ -106,12 +106,12 @@ def trouble_text(what: str, hint: str) -> Content:
 def gone_text(view: RunView, now: float, *, can_resume: bool) -> Content:
     """The runner is not there although the run has not ended: what was under way, and since when."""
     rows = [
-        line(("! ", "bold $warn"), ("The runner is gone; the run stands where it was.", "bold")),
+        line(("! ", "bold $warn"), ("The runner is gone; nothing goes on meanwhile.", "bold")),
         Content(was_under_way(view, now)),
         Content(changes_so_far(view)),
     ]
     if can_resume:
-        rows.append(line(("enter", "bold"), (" takes it up again, after a look at what really stands", "$muted")))
+        rows.append(line(("enter", "bold"), (" resumes: checks what was done, then waits for you", "$muted")))
     return lines(rows)
 
 

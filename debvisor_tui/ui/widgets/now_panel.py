@@ -79,7 +79,7 @@ def active_text(view: "RunView | None", now: float) -> Content:
         rows.append(line((was_under_way(view, now), "$warn")))
     elif gate is not None:
         rows.append(line((f"it asks: {gate.question}", "$warn")))
-    does = "takes it up again" if gone else "attaches to it"
+    does = "resumes it" if gone else "attaches to it"
     who = f" · {name_of(run.operator)} began it, {local_day(run.started_at, now)}"
     rows.append(line(("a", "bold"), (f" {does}{who}", "$muted")))
     return lines(rows)
