@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from debvisor_tui.model.states import StepState
+from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import AttemptView, RunSummary, RunView
 
 
@@ -32,6 +32,12 @@ def run_document(view: RunView) -> dict[str, Any]:
     document["changes"] = [asdict(change) for change in view.changes]
     document["decisions"] = [asdict(decision) for decision in view.decisions]
     return document
+
+
+def state_words(run: RunSummary) -> str:
+    """How a run stands; a rollback that did not bring all back is never said to have just succeeded."""
+    told = run.note and run.state in {RunState.SUCCEEDED, RunState.ROLLED_BACK}
+    return f"{run.state}, {run.note}" if told else str(run.state)
 
 
 def summary_document(run: RunSummary) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from debvisor_tui.cli.documents import print_json, run_document, summary_document
+from debvisor_tui.cli.documents import print_json, run_document, state_words, summary_document
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import UsageError
@@ -48,7 +48,8 @@ def list_runs(
         took = format_duration(run.seconds) if run.seconds is not None else "-"
         versions = f"{run.from_version} → {run.to_version}"
         began = full_time(run.started_at)
-        print(f"{run.id:5}  {began}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}")
+        note = f"  ! {run.note}" if run.note else ""
+        print(f"{run.id:5}  {began}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}{note}")
 
 
 @commands.command()
@@ -60,7 +61,7 @@ def show(context: typer.Context, run: Run, as_json: Json = False) -> None:
         print_json(run_document(view))
         return
     summary = view.run
-    print(f"run {summary.id}: {summary.kind} {summary.from_version} → {summary.to_version}, {summary.state}")
+    print(f"run {summary.id}: {summary.kind} {summary.from_version} → {summary.to_version}, {state_words(summary)}")
     print(f"by {summary.operator}, {full_time(summary.started_at)}")
     if view.gate:
         print(f"waits: {view.gate.question}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.documents import print_json, run_document, summary_document
+from debvisor_tui.cli.documents import print_json, run_document, state_words, summary_document
 from debvisor_tui.cli.people import whoami
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
@@ -203,7 +203,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     for run in last:
         if active is None or run.id != active.id:
             versions = f"{run.from_version} → {run.to_version}"
-            print(f"  {full_time(run.started_at)}  run {run.id}: {run.kind} {versions}, {run.state}")
+            print(f"  {full_time(run.started_at)}  run {run.id}: {run.kind} {versions}, {state_words(run)}")
 
 
 def _was_under_way(history: "StandingHistory", run: int) -> str:
@@ -341,7 +341,7 @@ def _print_plan(plan: "RollbackPlan", *, to_stdout: bool) -> None:
     out = sys.stdout if to_stdout else sys.stderr
     print(f"The way back of run {plan.run}: {plan.from_version} → {plan.to_version}", file=out)
     for action in plan.actions:
-        mark = "▶" if action.enabled else ("✗" if action.blocked else "·")
+        mark = "→" if action.enabled else ("✗" if action.blocked else "·")
         note = f"  ({action.note})" if action.note else ""
         print(f"  {mark} {action.title:15} {action.does}{note}", file=out)
         if action.blocked:

@@ -15,7 +15,8 @@ class ChangeKind(StrEnum):
     CODE      {"commit": full sha, "version": tag or describe}
     IMAGE     {"id": config digest, "digest": manifest digest, "tag": …}
     DATABASE  {"revision": alembic revision or None}; in `before` also "pending": [{"revision", "message",
-              "destructive", "irreversible", "drops": what going down takes away}], oldest first
+              "destructive", "irreversible", "drops": what going down takes away, "takes": {what going up
+              takes away: how many values or rows that were, None if not counted}}], oldest first
     PROCESS   {"pid": int, "started": unix seconds, "ticks": int} (or units, containers, replicas)
     BACKUP    {"tag": …, "path": …, "sha256": …, "bytes": int, "revision": …} in `after`
     """

@@ -30,6 +30,7 @@ any                inspection  {"found": done|not done|partly done|unknown}
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 
@@ -45,13 +46,34 @@ class Evidence:
     attempt: int | None = None
 
 
+class Effect(StrEnum):
+    """What an operation does to data and to the release from before."""
+
+    NONE = ""
+    DESTROYS = "destroys"
+    BREAKS = "breaks"  # the release from before does not run on it; no data is lost
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a migration. `drops`: what it takes away, as "table" or "table.column", else ""."""
+    """One operation of a migration. `drops`: what it takes away, as "table" or "table.column", else "".
+
+    `destructive`: it takes something away, breaks the release from before, or may. `unknown`: it may.
+    """
 
     text: str
     destructive: bool = False
     drops: str = ""
+    unknown: bool = False
+
+    @property
+    def effect(self) -> Effect:
+        if not self.destructive:
+            return Effect.NONE
+        if self.drops:
+            return Effect.DESTROYS
+        return Effect.UNKNOWN if self.unknown else Effect.BREAKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """`blockers`: why it may not be started as it stands, each with what to decide. `warnings`: what to know."""
+    """`blockers`: why it may not be started as it stands, each with what to decide. `warnings`: what to know.
+
+    `stays_lost`: what the release took away and this plan does not bring back: "12 values of node.notes".
+    """
 
     run: int
     from_version: str  # what runs now
@@ -71,6 +74,12 @@ class RollbackPlan:
     actions: tuple[Action, ...]
     blockers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    stays_lost: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What the end of this rollback must say, or ""."""
+        return f"{', '.join(self.stays_lost)} not restored" if self.stays_lost else ""
 
     @property
     def enabled(self) -> tuple[Action, ...]:
@@ -99,17 +108,19 @@ def plan_rollback(
     losses: Losses | None = None,
     *,
     begun: bool = False,
+    written: Losses | None = None,
 ) -> RollbackPlan:
     """Plan the way back of release `run`, which went from `to_version` to `from_version`.
 
     `changes` are all changes of the run; those that were undone already need nothing. `losses` are counted on the
     live database just before; what was not counted is taken for lost. `begun`: a rollback of it was begun, and not
     brought to its end: that the old release answers is still to be proven, whatever was undone already.
+    `written`: the rows that each table has gained since the backup; None: not counted.
     """
     standing = [c for c in changes if c.state is not ChangeState.UNDONE]
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
     live = [c for c in standing if not c.moved_nothing]
-    restore = _restore(live, options)
+    restore = _restore(live, options, written)
     went_back = bool(undone & _RELEASED)
     code = _code(live, to_version, went_back=went_back)
     too_late = f"{to_version}'s code is in place again, and only {from_version}'s knows the way"
@@ -149,6 +160,11 @@ def plan_rollback(
             )
         else:
             warnings.append(f"{to_version} may not run: the database stays as {from_version} made it.")
+    stays_lost = () if restore.enabled else _stays_lost(changes)
+    if stays_lost:
+        backups = [c for c in live if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]
+        where = f"only the backup of {backups[-1].subject} has it" if backups else "this run made no backup"
+        warnings.append(f"{', '.join(stays_lost)} does not come back: {from_version} took it away; {where}.")
     if options.database and database.blocked:
         blockers.append(f"The database cannot go down: {database.blocked}.")
     return RollbackPlan(
@@ -158,7 +174,27 @@ def plan_rollback(
         actions=(database, code, restore, restart, health),
         blockers=tuple(dict.fromkeys(blockers)),
         warnings=tuple(warnings),
+        stays_lost=stays_lost,
     )
+
+
+def _stays_lost(changes: Sequence[Change]) -> tuple[str, ...]:
+    """What the migrations that were applied have taken away; going down brings the columns back, and no value."""
+    # Also when the database went down before: what was lost then is not less lost now.
+    moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
+    taken: dict[str, int | None] = {}
+    for migration in _applied(moved):
+        taken |= migration.get("takes", {})
+    return tuple(
+        f"{name} (not counted)" if count is None else f"{count} {_unit(name, count)} of {name}"
+        for name, count in taken.items()
+        if count != 0
+    )
+
+
+def _unit(name: str, count: int) -> str:
+    unit = "value" if "." in name else "row"
+    return unit if count == 1 else f"{unit}s"
 
 
 _RELEASED = frozenset({ChangeKind.CODE, ChangeKind.IMAGE})
@@ -269,7 +305,7 @@ def _loss(names: Sequence[str], losses: Losses) -> str:
         if count is None:
             parts.append(f"{name} (not counted)")
         elif count:
-            parts.append(f"{name} ({count} {'row' if '.' not in name else 'value'}{'s' if count != 1 else ''})")
+            parts.append(f"{name} ({count} {_unit(name, count)})")
     return ", ".join(parts)
 
 
@@ -293,7 +329,7 @@ def _code(changes: Sequence[Change], to_version: str, *, went_back: bool) -> Act
     )
 
 
-def _restore(changes: Sequence[Change], options: RollbackOptions) -> Action:
+def _restore(changes: Sequence[Change], options: RollbackOptions, written: Losses | None) -> Action:
     title = spec(RunKind.ROLLBACK, "restore-backup").title
     backups = [c for c in changes if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]
     if not backups:
@@ -312,6 +348,20 @@ def _restore(changes: Sequence[Change], options: RollbackOptions) -> Action:
         facts=dict(change.after),
         enabled=options.restore_backup,
         switchable=True,
-        loses=f"every row written since the backup of {change.subject}",
+        loses=_since(written, change.subject),
         note="last resort: only if nothing else brings the old release back",
     )
+
+
+def _since(written: Losses | None, subject: str) -> str:
+    """What a restore takes with it: the rows that were added since the backup, by table."""
+    if written is None:
+        return f"every row written since the backup of {subject} (not counted)"
+    unknown = ", ".join(name for name, count in written.items() if count is None)
+    gained = {name: count for name, count in written.items() if count}
+    total = sum(gained.values())
+    named = ", ".join(f"{name} {count}" for name, count in sorted(gained.items(), key=lambda item: -item[1]))
+    since = f"added since the backup of {subject}"
+    parts = [f"{total} {'row' if total == 1 else 'rows'} {since} ({named})" if total else f"no row was {since}"]
+    parts += [f"not counted: {unknown}"] if unknown else []
+    return "; ".join([*parts, "every change to older rows"])

@@ -92,6 +92,8 @@ class Decision:
 class RunSummary:
     """`of_run`: the release that a rollback undoes. `step`: the step it is at, or failed at, else "".
 
+    `note`: what its end must say besides its state: what a rollback does not bring back.
+
     `seconds`: from its beginning to its end on the clock since boot (over a reboot: on the wall clock), None before.
     """
 
@@ -107,6 +109,7 @@ class RunSummary:
     ended_at: float | None
     seconds: float | None
     step: str = ""
+    note: str = ""
 
     @property
     def started_at(self) -> float:

@@ -280,6 +280,7 @@ class Session:
                 auto=True,
                 how=self._how,
                 facts=facts,
+                note=clean(plan.note, self._redact),
             ),
         )
 

@@ -1,12 +1,15 @@
 """The rollback plan of a run, from the journal's records and the live database."""
 
+import asyncio
+from collections.abc import Mapping
+
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
-from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES
-from debvisor_tui.model.views import RunSummary
+from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.store.history import History
 
 
@@ -53,6 +56,7 @@ async def plan_way_back(
         from debvisor_tui.tasks.losses import count_losses
 
         losses = await count_losses(settings, sorted(names))
+    written = await _written(settings, view) if count else None
     return plan_rollback(
         release.id,
         release.to_version,
@@ -61,4 +65,20 @@ async def plan_way_back(
         options,
         losses=losses,
         begun=release.state in BEGUN_ROLLBACK_STATES,
+        written=written,
     )
+
+
+async def _written(settings: Settings, view: RunView) -> dict[str, int | None] | None:
+    """The rows that each table has gained since the run's backup; None if that cannot be told."""
+    verified = [e for e in view.evidence if (e.step, e.name) == ("backup", "verified")]
+    held = verified[-1].value.get("rows") if verified else None
+    if not isinstance(held, Mapping):
+        return None
+    from debvisor_tui.tasks.database import open_target
+
+    try:
+        now = (await asyncio.to_thread(open_target(settings).contents)).rows
+    except DebvisorError:
+        return None
+    return {name: max(count - int(held.get(name, 0)), 0) for name, count in now.items() if name != "alembic_version"}

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
-HEAD: Final = "0002"
-REVISIONS: Final = ("0001", "0002")
+HEAD: Final = "0003"
+REVISIONS: Final = ("0001", "0002", "0003")
 #: What a reader lays over an older journal for the time of its connection: the columns that came later. It migrates
 #: nothing, for an older program's runner may be at work on it.
 OLDER: Final = {
     "0001": (
         "CREATE TEMP VIEW run AS SELECT *, NULL AS started_uptime, NULL AS boot_id,"
-        " max(ended_at - started_at, 0.0) AS seconds FROM main.run",
+        " max(ended_at - started_at, 0.0) AS seconds, '' AS note FROM main.run",
         "CREATE TEMP VIEW attempt AS SELECT *, NULL AS started_uptime, NULL AS boot_id FROM main.attempt",
         "CREATE TEMP VIEW child AS SELECT *, NULL AS nonce FROM main.child",
     ),
+    "0002": ("CREATE TEMP VIEW run AS SELECT *, '' AS note FROM main.run",),
 }
 #: As alembic makes it.
 VERSION_TABLE: Final = (

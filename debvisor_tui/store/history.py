@@ -247,6 +247,7 @@ def _summary(row: Any) -> RunSummary:
         ended_at=row.ended_at,
         seconds=row.seconds,
         step=row.step,
+        note=row.note,
     )
 
 

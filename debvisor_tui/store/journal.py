@@ -44,7 +44,7 @@ def _insert_of(lines: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """`facts`: for the task of a step (a rollback's actions), by the step's id."""
+    """`facts`: for the task of a step (a rollback's actions), by the step's id. `note`: what its end must say."""
 
     kind: RunKind
     target: str
@@ -58,6 +58,7 @@ class NewRun:
     auto: bool = False
     how: str = ""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    note: str = ""
 
 
 class Journal(JournalFile):
@@ -84,6 +85,7 @@ class Journal(JournalFile):
                 auto=new.auto,
                 **tx.beginning,
                 step="",
+                note=new.note,
             )
             rows = [
                 {
@@ -128,9 +130,13 @@ class Journal(JournalFile):
         if new not in ENDED_RUN_STATES:
             raise IllegalTransition(f"a run that is {new} has not ended")
         with self._begin() as tx:
+            note = str(tx.one(select(t.run.c.note).where(t.run.c.id == run)))
+            if new is RunState.SUCCEEDED and note:
+                reason = reason or note
             self._move_run(tx, run, new, reason)
             release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
             if release is not None:
+                tx.execute(update(t.run).where(t.run.c.id == release).values(note=note))
                 outcome = RunState.ROLLED_BACK if new is RunState.SUCCEEDED else RunState.ROLLBACK_FAILED
                 self._move_run(tx, release, outcome, f"run {run} {new}")
 

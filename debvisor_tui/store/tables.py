@@ -45,6 +45,7 @@ run = Table(
     Column("started_uptime", Float),
     Column("boot_id", String),
     Column("seconds", Float),
+    Column("note", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 

@@ -60,8 +60,8 @@ class Pending:
         migrations = tuple(Migration.from_json(m) for m in data["pending"])
         return cls(data["current"], data["head"], migrations, tuple(data.get("refused", ())))
 
-    def planned(self) -> list[dict[str, Any]]:
-        """What a DATABASE change keeps of each, for the rollback planner."""
+    def planned(self, taken: Mapping[str, int | None]) -> list[dict[str, Any]]:
+        """What a DATABASE change keeps of each, for the rollback planner. `taken`: counted just before, by name."""
         return [
             {
                 "revision": m.revision,
@@ -69,6 +69,7 @@ class Pending:
                 "destructive": m.destructive,
                 "irreversible": m.irreversible,
                 "drops": list(m.drops_on_the_way_down),
+                "takes": _takes(m, taken),
             }
             for m in self.migrations
         ]
@@ -92,6 +93,14 @@ class Revision:
     message: str
     current: bool
     head: bool
+
+
+def _takes(migration: Migration, taken: Mapping[str, int | None]) -> dict[str, int | None]:
+    names = [op.drops for op in migration.operations if op.destructive and op.drops]
+    takes = {name: taken.get(name) for name in names}
+    if migration.unknown or any(op.unknown for op in migration.operations):
+        takes[f"what {migration.revision} takes away, if anything"] = None
+    return takes
 
 
 def open_target(settings: Settings) -> Database:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.evidence import Migration
 from debvisor_tui.tasks.database import open_target
 from debvisor_tui.tasks.words import counted
 
@@ -18,6 +19,12 @@ async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, in
         return await asyncio.to_thread(open_target(settings).count, names)
     except DebvisorError:
         return dict.fromkeys(names)
+
+
+async def count_taken(settings: Settings, migrations: Sequence[Migration]) -> dict[str, int | None]:
+    """What `migrations` are about to take away, counted now: afterwards nobody can tell what was there."""
+    names = [op.drops for m in migrations for op in m.operations if op.destructive and op.drops]
+    return await count_losses(settings, list(dict.fromkeys(names)))
 
 
 def in_words(name: str, count: int | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.tasks.base import Job, StepContext
@@ -64,8 +64,11 @@ def warn(migrations: Sequence[Migration], losses: Mapping[str, int | None]) -> D
             dangers.append(f"what it does cannot be told: {m.unknown} (revision {label})")
         for op in m.operations:
             if op.destructive:
-                held = f": {in_words(op.drops, losses.get(op.drops))}" if op.drops else ""
-                dangers.append(f"{op.text}{held} (revision {label})")
+                count = losses.get(op.drops)
+                held = f": {in_words(op.drops, count)}" if op.drops else ""
+                held = ": it is empty, nothing is lost today" if op.drops and count == 0 else held
+                word = {Effect.UNKNOWN: "not known: ", Effect.BREAKS: "the old release breaks: "}.get(op.effect, "")
+                dangers.append(f"{word}{op.text}{held} (revision {label})")
         if m.irreversible:
             dangers.append(
                 f"no way down: {m.irreversible}; only the backup brings the old schema back (revision {label})"
@@ -74,12 +77,15 @@ def warn(migrations: Sequence[Migration], losses: Mapping[str, int | None]) -> D
             detail += describe(m)
     if not dangers:
         return None
-    destroys = any(m.destructive for m in migrations)
-    question = (
-        "The migrations destroy data, or may. Go on all the same?"
-        if destroys
-        else "The migrations have no complete way down. Go on all the same?"
-    )
+    effects = {op.effect for m in migrations for op in m.operations}
+    if Effect.DESTROYS in effects:
+        question = "These migrations delete data. Continue?"
+    elif Effect.UNKNOWN in effects or any(m.unknown for m in migrations):
+        question = "What these migrations do to the data is not known. Continue?"
+    elif Effect.BREAKS in effects:
+        question = "The old release does not run on what these migrations make. Continue?"
+    else:
+        question = "These migrations have no complete way down. Continue?"
     return Danger(question, "\n".join(detail), "\n".join(dangers))
 
 
@@ -103,7 +109,7 @@ def summary(found: Pending) -> str:
 def describe(migration: Migration) -> list[str]:
     """The migration for people, a line each: its name, then its operations with the destructive ones marked."""
     lines = [f"{migration.revision}  {migration.message}".rstrip()]
-    lines += [f"  {'DESTROYS ' if op.destructive else ''}{op.text}" for op in migration.operations]
+    lines += [f"  {op.effect.upper() + ' ' if op.effect else ''}{op.text}" for op in migration.operations]
     if migration.unknown:
         lines.append(f"  UNKNOWN  {migration.unknown}")
     if not migration.operations and not migration.unknown:

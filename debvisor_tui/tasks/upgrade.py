@@ -19,6 +19,7 @@ from debvisor_tui.tasks.database import (
     standing,
     upgrade,
 )
+from debvisor_tui.tasks.losses import count_taken
 from debvisor_tui.tasks.words import cli, counted
 
 
@@ -65,8 +66,9 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
         return f"nothing to apply: the database is at {before or 'none'}"
     applied: list[Mapping[str, Any]] = []
     name = open_target(ctx.settings).name
+    taken = await count_taken(ctx.settings, planned.migrations)
     async with ctx.change(
-        ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned()}
+        ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned(taken)}
     ) as change:
         try:
             moved = await upgrade(ctx.settings, ctx.execute, str(planned.head), reporter(ctx, "applied", applied))

@@ -40,13 +40,15 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
             kind, subject, before = ChangeKind.PROCESS, str(settings.platform.pid_file), await look()
         case "upgrade":
             from debvisor_tui.tasks.database import open_target, pending, standing
+            from debvisor_tui.tasks.losses import count_taken
 
             async def look() -> dict[str, Any]:
                 return dict(await standing(settings))
 
             found = await pending(settings, ctx.execute)
             kind, subject = ChangeKind.DATABASE, f"database {open_target(settings).name}"
-            before = {"revision": found.current, "pending": found.planned()}
+            taken = await count_taken(settings, found.migrations)
+            before = {"revision": found.current, "pending": found.planned(taken)}
         case _:
             yield
             return

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import RunState, StepState
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from debvisor_tui.model.views import RunSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,9 @@ STEP_MARKS: Mapping[StepState, Mark] = {
     StepState.INTERRUPTED: Mark("!", "interrupted", "bold $warn"),
 }
 
+#: The end of a rollback that did not bring all back.
+NOT_ALL = Mark("!", "not all restored", "bold $warn")
+
 RUN_MARKS: Mapping[RunState, Mark] = {
     RunState.PLANNED: Mark("·", "planned", "$muted"),
     RunState.RUNNING: Mark("▶", "running", "bold $accent"),
@@ -39,7 +47,14 @@ RUN_MARKS: Mapping[RunState, Mark] = {
     RunState.FAILED: Mark("✗", "failed", "bold $danger"),
     RunState.ABORTED: Mark("⊘", "ended early", "$warn"),
     RunState.ROLLING_BACK: Mark("▶", "rolling back", "bold $warn"),
-    RunState.ROLLED_BACK: Mark("✓", "rolled back", "$ok"),
+    RunState.ROLLED_BACK: Mark("↩", "rolled back", "$warn"),
     RunState.ROLLBACK_FAILED: Mark("✗", "rollback failed", "bold $danger"),
     RunState.INTERRUPTED: Mark("!", "interrupted", "bold $warn"),
 }
+
+
+def mark_of_run(run: "RunSummary") -> Mark:
+    """As RUN_MARKS, but a rollback that did not bring all back is never shown as a plain success."""
+    if run.kind is RunKind.ROLLBACK and run.state is RunState.SUCCEEDED and run.note:
+        return NOT_ALL
+    return RUN_MARKS[run.state]

@@ -221,3 +221,31 @@ def test_every_plan_keeps_its_promises(
         assert enabled[-2:] == ["restart", "health"], "the old release is proven to answer"
     if any(c.kind is ChangeKind.CODE for c in changes):
         assert "revert-release" in enabled
+
+
+def test_what_the_release_took_away_stays_lost_unless_the_backup_is_restored() -> None:
+    taking = [*ADDITIVE, migration("d4", destructive=True) | {"takes": {"node.notes": 12, "node.empty": 0, "old": 1}}]
+    way = plan(BACKUP, CODE, database(taking), PROCESS, losses={"node.region": 0})
+    assert way.stays_lost == ("12 values of node.notes", "1 row of old"), "what was empty is not lost"
+    assert way.note == "12 values of node.notes, 1 row of old not restored"
+    assert any("only the backup of 22:14:02" in warning for warning in way.warnings)
+    back = plan(BACKUP, CODE, replace(database(taking), state=ChangeState.UNDONE), PROCESS, begun=True)
+    assert back.stays_lost == way.stays_lost, "going down first does not bring it back"
+    restored = plan(BACKUP, CODE, database(taking), PROCESS, restore_backup=True)
+    assert (restored.stays_lost, restored.note) == ((), "")
+    unknown = [migration("d4", destructive=True) | {"takes": {"what d4 takes away, if anything": None}}]
+    assert plan(CODE, database(unknown)).stays_lost == ("what d4 takes away, if anything (not counted)",)
+    only_half = plan(BACKUP, CODE, database(taking, reached="c3", state=ChangeState.FAILED))
+    assert only_half.stays_lost == (), "the migration that takes it was not applied"
+
+
+def test_a_restore_says_which_rows_it_takes_with_it() -> None:
+    def loses(written: dict[str, int | None] | None) -> str:
+        changes = (BACKUP, CODE, database(ADDITIVE), PROCESS)
+        way = plan_rollback(7, "v1.3.0", "v1.0.0", changes, RollbackOptions(restore_backup=True), written=written)
+        return action(way, "restore-backup").loses
+
+    assert loses({"vm": 200, "log": 14, "node": 0}).startswith("214 rows added since the backup of 22:14:02")
+    assert "(vm 200, log 14)" in loses({"log": 14, "vm": 200})
+    assert loses({"vm": 0}) == "no row was added since the backup of 22:14:02 (panel.db); every change to older rows"
+    assert loses(None) == "every row written since the backup of 22:14:02 (panel.db) (not counted)"

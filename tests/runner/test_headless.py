@@ -1,7 +1,10 @@
 """A release without a terminal, by the shipped command: what it decides by itself, and with which code it ends."""
 
+import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,14 @@ from debvisor_tui.store.history import History
 PROGRAM = Path(sys.executable).with_name("debvisor-tui")
 
 
-def ship(host: Host, *options: str) -> "subprocess.CompletedProcess[str]":
+def ship(host: Host, *options: str, version: str = "v1.1.0") -> "subprocess.CompletedProcess[str]":
+    return call(host, "release", version, "--headless", "--auto", "--yes", *options)
+
+
+def call(host: Host, *words: str) -> "subprocess.CompletedProcess[str]":
     target = ("--config", host.sandbox.config_path, "--state-dir", host.sandbox.state_dir)
     return subprocess.run(
-        [PROGRAM, *map(str, target), "release", "v1.1.0", "--headless", "--auto", "--yes", *options],
+        [PROGRAM, *map(str, target), *words],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -41,3 +48,29 @@ def test_a_failed_rollback_is_not_answered_by_another_one(host: Host) -> None:
     assert "The rollback from v1.1.0 to v1.0.0 (run 2) has stopped. Done: " in done.stderr
     assert "Not done: Health." in done.stderr
     assert "debvisor-tui attach 2" in done.stderr
+
+
+@pytest.mark.slow
+def test_what_a_rollback_does_not_bring_back_is_said_from_the_plan_to_the_end(host: Host) -> None:
+    """v1.2.0 drops node.notes: going down makes the column again, and none of its 12 values."""
+    host.configure(lambda c: c["monitor"].update(duration="1s", interval="200ms"))
+    ship(host, "--accept-data-loss", version="v1.2.0")
+    lost = "12 values of node.notes"
+    plan = json.loads(call(host, "rollback", "--plan", "--json").stdout)
+    assert plan["stays_lost"] == [lost]
+    told = call(host, "rollback", "--plan").stdout
+    assert f"{lost} does not come back: v1.2.0 took it away; only the backup of " in told
+    restoring = json.loads(call(host, "rollback", "--plan", "--restore-backup", "--json").stdout)
+    assert restoring["stays_lost"] == []
+    (restore,) = [a for a in restoring["actions"] if a["step"] == "restore-backup"]
+    assert "added since the backup of" in restore["loses"]
+    assert "every change to older rows" in restore["loses"]
+    done = call(host, "rollback", "--database", "--yes", "--headless")
+    assert done.returncode == 0, done.stderr
+    assert f"succeeded ({lost} not restored)" in done.stdout
+    with closing(sqlite3.connect(host.sandbox.dir / "data" / "panel.db")) as database:
+        assert database.execute("SELECT count(notes), count(*) FROM node").fetchone() == (0, 12)
+    history = History(host.places.journal)
+    assert [run.note for run in history.runs()] == [f"{lost} not restored"] * 2
+    history.close()
+    assert f"rolled-back, {lost} not restored" in call(host, "status").stdout

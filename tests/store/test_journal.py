@@ -262,7 +262,8 @@ def test_prune_keeps_what_a_rollback_needs(path: Path) -> None:
     history.close()
 
 
-def test_a_journal_of_the_first_schema_is_read_as_it_is_and_migrated_by_a_writer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [revision for revision in engine.REVISIONS if revision != engine.HEAD])
+def test_a_journal_of_an_older_schema_is_read_as_it_is_and_migrated_by_a_writer(tmp_path: Path, schema: str) -> None:
     path = tmp_path / "journal.db"
     from alembic import command
     from alembic.config import Config
@@ -270,19 +271,22 @@ def test_a_journal_of_the_first_schema_is_read_as_it_is_and_migrated_by_a_writer
     config = Config()
     config.set_main_option("script_location", str(Path(engine.__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
-    command.upgrade(config, "0001")
+    command.upgrade(config, schema)
     with closing(sqlite3.connect(path)) as old:
         old.execute(
             "INSERT INTO run (id, kind, target, from_version, from_commit, to_version, to_commit, state, operator,"
             " auto, started_at, ended_at, step) VALUES (7, 'release', 't', 'v1', 'a', 'v2', 'b', 'succeeded', 'anna',"
             " 0, 1000.0, 940.0, '')"
         )
+        if schema != "0001":
+            old.execute("UPDATE run SET seconds = 0.0")
         old.commit()
     before = path.read_bytes()
     history = History(path)
     run = history.summary(7)
     assert run is not None
     assert run.seconds == 0.0, "its clock was set back in between: no negative time is shown"
+    assert run.note == ""
     history.close()
     assert path.read_bytes() == before, "an older program may be at work on it: who reads changes nothing"
     journal = Journal(path)

@@ -23,8 +23,10 @@ Json = Dict[str, Any]  # noqa: UP006
 LONGEST = 5.0  # seconds
 
 
-def operation(text: str, destructive: bool = False, drops: str = "") -> Json:
-    return {"text": " ".join(text.split())[:400], "destructive": destructive, "drops": drops}
+def operation(text: str, destructive: bool = False, drops: str = "", unknown: bool = False) -> Json:
+    """`unknown`: whether it destroys anything cannot be told, so it counts as destructive."""
+    shown = " ".join(text.split())[:400]
+    return {"text": shown, "destructive": destructive or unknown, "drops": drops, "unknown": unknown}
 
 
 class Recorder:
@@ -130,7 +132,7 @@ class Recorder:
             words = re.sub(r"(?<!^)(?=[A-Z])", " ", name[:-2]).lower()
             on = table or getattr(asked, "source_table", "")
             return [operation(f"{words} {index or ''}" + (f" on {on}" if on else ""))]
-        return [operation(f"{name}: not known to this program, so taken for destructive", True)]
+        return [operation(f"{name}: not known to this program", unknown=True)]
 
     def _add_column(self, table: str, column: Any) -> Json:
         place = f"{table}.{column.name}"
@@ -167,7 +169,7 @@ class Recorder:
             try:
                 sql = str(sql.compile(dialect=self.context.dialect))
             except Exception as error:
-                return [operation(f"SQL that cannot be read: {first_line(error)}", True)]
+                return [operation(f"SQL that cannot be read: {first_line(error)}", unknown=True)]
         return [_scan(statement, self.added) for statement in _statements(sql)]
 
 
@@ -258,7 +260,7 @@ def _scan(statement: str, added: set[str]) -> Json:
         if update[1] in added or (columns and all(c in added for c in columns)):
             return operation(text)
         return operation(f"{text} (overwrites every row)", True, columns[0] if len(columns) == 1 else update[1])
-    return operation(text, bool(_SUSPECT.search(statement)))
+    return operation(text, unknown=bool(_SUSPECT.search(statement)))
 
 
 @contextmanager

@@ -27,7 +27,13 @@ from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices
-from debvisor_tui.ui.widgets.rollback_view import action_content, loss_text, notes_content, unmet_text
+from debvisor_tui.ui.widgets.rollback_view import (
+    action_content,
+    loss_text,
+    notes_content,
+    stays_lost_text,
+    unmet_text,
+)
 
 SWITCHED_BY = {"revert-database": "database", "restore-backup": "restore_backup"}
 
@@ -288,15 +294,15 @@ class RollbackScreen(DebvisorScreen[None]):
         place = f"PRODUCTION {settings.name}" if settings.production else settings.name
         title, text = f"Roll back {place}?", await self._what_it_does(plan)
         unmet, lost = unmet_text(plan), loss_text(plan)
-        danger = "\n".join(part for part in (unmet, lost) if part)
+        danger = "\n".join(part for part in (unmet, lost, stays_lost_text(plan)) if part)
         if unmet:
             return TypedDialog(title, text, danger=danger, expected=f"{plan.to_version} WILL FAIL")
         if options.restore_backup:
             return TypedDialog(title, text, danger=danger, expected=settings.name)
         if lost:
             return ConfirmDialog(title, text, danger=danger, agree="roll back and lose it")
-        if settings.production or options != RollbackOptions():
-            return ConfirmDialog(title, text, agree="roll back")
+        if settings.production or plan.stays_lost or options != RollbackOptions():
+            return ConfirmDialog(title, text, danger=danger, agree="roll back")
         return None
 
     async def _what_it_does(self, plan: RollbackPlan) -> str:

@@ -21,7 +21,7 @@ from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import AttemptView, Event, RunView, StepView
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.log_screen import LogScreen
-from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS
+from debvisor_tui.ui.marks import STEP_MARKS, mark_of_run
 from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.run_words import can_roll_back
 from debvisor_tui.ui.widgets import run_story
@@ -149,7 +149,7 @@ class RunHistoryScreen(LogScreen[None]):
         if record is None:
             return
         run = record.view.run
-        mark = RUN_MARKS[run.state]
+        mark = mark_of_run(run)
         now = self.session.clock.now().at
         self.header.about = f"{run.kind} {run.from_version or '?'} → {run.to_version}"
         took = f", took {format_duration(run.seconds)}" if run.seconds is not None else ""

@@ -8,7 +8,7 @@ from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
-from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally, was_under_way
 from debvisor_tui.ui.widgets.fluid import hang
@@ -118,7 +118,7 @@ def gone_text(view: RunView, now: float, *, can_resume: bool) -> Content:
 def closing_text(view: RunView, now: Moment) -> Content:
     """How the run ended, what runs now, and what can be done next."""
     run = view.run
-    mark = RUN_MARKS[run.state]
+    mark = mark_of_run(run)
     took = format_duration(run.age(now))
     head = line((f"{mark} ", mark.style), (_verdict(view), "bold"))
     rows = [head, line((f"{tally(view)} · {took}", "$muted"))]
@@ -133,9 +133,13 @@ def closing_text(view: RunView, now: Moment) -> Content:
 def _verdict(view: RunView) -> str:
     run = view.run
     if run.kind is RunKind.ROLLBACK and run.state is RunState.SUCCEEDED:
-        return f"Rolled back: {run.to_version} runs again."
+        return f"Rolled back: {run.to_version} runs again{_but(run.note)}."
     if run.state is RunState.ROLLED_BACK:
-        return f"This release was rolled back: {run.from_version} runs again."
+        return f"This release was rolled back: {run.from_version} runs again{_but(run.note)}."
     if run.state is RunState.ROLLBACK_FAILED:
         return "Its rollback failed; look at the rollback's run in the history."
     return runs_now(view)
+
+
+def _but(note: str) -> str:
+    return f"; {note}" if note else ""

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import local_day, local_time
-from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.units import name_of
 
@@ -62,7 +62,7 @@ def active_text(view: "RunView | None", now: float) -> Content:
     from debvisor_tui.ui.run_words import was_under_way
 
     run, gate = view.run, view.gate
-    mark = RUN_MARKS[run.state]
+    mark = mark_of_run(run)
     gone = run.state is RunState.INTERRUPTED
     at = f" at {view.step(run.step).title}" if run.step else ""
     rows = [

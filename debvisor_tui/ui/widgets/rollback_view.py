@@ -64,6 +64,12 @@ def loss_text(plan: RollbackPlan) -> str:
     return "\n".join([*losses, "This cannot be undone."] if losses else [])
 
 
+def stays_lost_text(plan: RollbackPlan) -> str:
+    """What the plan does not bring back, for the last question; "" if nothing."""
+    lost = ", ".join(plan.stays_lost)
+    return f"Not restored by this: {lost}, which {plan.from_version} took away." if lost else ""
+
+
 def unmet_text(plan: RollbackPlan) -> str:
     """What the old release needs and the plan leaves out, for the last question; "" if nothing."""
     return "\n".join(f"{action.title}: {action.note or action.blocked}." for action in plan.unmet)

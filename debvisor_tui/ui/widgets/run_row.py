@@ -7,7 +7,7 @@ from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.states import ENDED_RUN_STATES
 from debvisor_tui.model.times import local_day, numbered_day
 from debvisor_tui.model.views import RunSummary, SearchHit
-from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import cell, line
 
 WIDE = 110  # cells from which on there is room for whole words
@@ -16,7 +16,7 @@ WIDE = 110  # cells from which on there is room for whole words
 def run_row(run: RunSummary, now: Moment, width: int) -> Content:
     """`run` in one line: number, start, kind, versions, state, duration, operator."""
     wide = width >= WIDE
-    mark = RUN_MARKS[run.state]
+    mark = mark_of_run(run)
     active = run.ended_at is None and run.state not in ENDED_RUN_STATES
     state = f"{mark} at {run.step}" if run.step and active and wide else str(mark)
     return line(
@@ -45,7 +45,7 @@ def _when(at: float, now: float, *, wide: bool) -> str:
 
 def run_text(run: RunSummary) -> str:
     """What the filter looks at."""
-    words = (run.id, run.kind, run.from_version, run.to_version, RUN_MARKS[run.state].word, run.operator, run.step)
+    words = (run.id, run.kind, run.from_version, run.to_version, mark_of_run(run).word, run.operator, run.step)
     return " ".join(str(word) for word in words).lower()
 
 

@@ -12,7 +12,7 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
 from debvisor_tui.model.times import short_day
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.marks import RUN_MARKS
+from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import LineWidget, cell, line
 from debvisor_tui.ui.units import name_of
 
@@ -85,7 +85,7 @@ class RunTable(LineWidget, can_focus=True):
         if y > len(self._runs):
             return Content("")
         run = self._runs[y - 1]
-        mark = RUN_MARKS[run.state]
+        mark = mark_of_run(run)
         here = y - 1 == self._cursor and self.has_focus
         quiet = run.state in ENDED_RUN_STATES - {RunState.FAILED, RunState.ROLLBACK_FAILED}
         return line(

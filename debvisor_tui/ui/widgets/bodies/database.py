@@ -3,13 +3,19 @@
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.paint import cell, line
 from debvisor_tui.ui.units import format_bytes, format_count
 from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, page, row, sequence, text_of
 
+_EFFECTS = {
+    Effect.DESTROYS: "DESTROYS DATA",
+    Effect.BREAKS: "BREAKS THE OLD RELEASE",
+    Effect.UNKNOWN: "NOT KNOWN",
+    Effect.NONE: "",
+}
 TABLES = 6  # row counts shown one by one
 
 
@@ -60,16 +66,19 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
         return page(rows, look)
     pending = [Migration.from_json(mapping(m)) for m in sequence(found.get("pending"))]
     count = "nothing pending" if not pending else f"{len(pending)} pending"
-    destructive = sum(m.destructive for m in pending)
+    destroying = sum(any(op.effect is Effect.DESTROYS for op in m.operations) for m in pending)
+    unknown = sum(bool(m.unknown) or any(op.effect is Effect.UNKNOWN for op in m.operations) for m in pending)
     rows.append(
         row(
             "database",
             f"{text_of(found.get('current'), 'base')[:12]} → {text_of(found.get('head'), 'base')[:12]} · {count}",
         )
     )
-    if destructive:
-        destroy = "destroys" if destructive == 1 else "destroy"
-        rows.append(row("", (f"! {destructive} of them {destroy} data", "bold $danger")))
+    if destroying:
+        delete = "deletes" if destroying == 1 else "delete"
+        rows.append(row("", (f"! {destroying} of them {delete} data", "bold $danger")))
+    if unknown:
+        rows.append(row("", (f"! {unknown} of them: not known what it does to the data", "bold $danger")))
     for migration in pending:
         rows += _migration(migration, look)
     return page(rows, look)
@@ -84,11 +93,11 @@ def _migration(migration: Migration, look: Look) -> list[Content]:
         text = one_line(operation.text)
         if operation.destructive:
             takes = f": {one_line(operation.drops)}" if operation.drops else ""
-            rows.append(line(("  ! DESTROYS DATA", "bold $danger"), (f"{takes}  ", "$danger"), text))
+            rows.append(line((f"  ! {_EFFECTS[operation.effect]}", "bold $danger"), (f"{takes}  ", "$danger"), text))
         else:
             rows.append(line(("  + ", "$ok"), text))
     if migration.unknown:
-        rows.append(line(("  ! not known, taken as destructive: ", "bold $danger"), one_line(migration.unknown)))
+        rows.append(line(("  ! NOT KNOWN: ", "bold $danger"), one_line(migration.unknown)))
     if migration.irreversible:
         rows.append(line(("  ! no way down: ", "bold $danger"), one_line(migration.irreversible)))
     elif migration.drops_on_the_way_down:
