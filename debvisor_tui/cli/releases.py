@@ -158,6 +158,7 @@ def attach(
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """What runs now, probed now, and the run that goes on."""
+    from debvisor_tui.runner.left_behind import with_left_behind
     from debvisor_tui.runner.lock import find_holder
     from debvisor_tui.runner.standing import StandingHistory
     from debvisor_tui.tasks.now import what_runs_now
@@ -166,15 +167,17 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     settings = choice.settings()
     places = choice.places(settings)
     settings.remember_secrets()
-    now = scrub_all(asdict(asyncio.run(what_runs_now(settings))))  # found in the world: it may say anything
+    found = asyncio.run(what_runs_now(settings))
     holder = find_holder(places)
     active, last, under_way = None, [], ""
     if places.has_journal():
         history = StandingHistory(places)
+        found = with_left_behind(found, history)
         active, last = history.active(), history.runs(limit=5)
         if active is not None and active.state is RunState.INTERRUPTED:
             under_way = _was_under_way(history, active.id)
         history.close()
+    now = scrub_all(asdict(found))  # found in the world: it may say anything
     if as_json:
         print_json(
             {
@@ -187,11 +190,12 @@ def status(context: typer.Context, as_json: Json = False) -> None:
             }
         )
         return
-    version, revision = now["version"] or "unknown version", now["revision"] or "-"
-    print(f"{settings.name}: {version} ({now['commit'][:12]}), database at {revision}")
+    answers = f"{now['version']}{' answers' if now['proven'] else ''}" if now["version"] else "nothing answers"
+    checked_out = f"{now['checked_out'] or 'unknown version'} ({now['commit'][:12]}) checked out"
+    print(f"{settings.name}: {answers}, {checked_out}, database at {now['revision'] or '-'}")
     for probe in now["probes"]:
         print(f"  {'✓' if probe['ok'] else '✗'} {probe['name']}: {probe['text']}")
-    for problem in now["problems"]:
+    for problem in (*now["notes"], *now["problems"]):
         print(f"  ! {problem}")
     if active is None:
         print("No run goes on.")

@@ -178,7 +178,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One HTTP probe: `ok` is the judgement, `text` says it in a line, `parts` are what the body reports."""
+    """One HTTP probe: `ok` is the judgement, `text` says it in a line, `parts` are what the body reports.
+
+    `version`: what the service says that it is, or "".
+    """
 
     name: str
     url: str
@@ -187,17 +190,26 @@ class Probe:
     ok: bool
     text: str
     parts: Mapping[str, str]
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What runs now, probed now. `problems`: what could not be told and why; such fields are ""."""
+    """What runs now, probed now. `problems`: what could not be told and why; such fields are "".
+
+    `version`: what the service answers with; where it answers and does not say, what is checked out; "" if nothing
+    answers. `proven`: the service itself has said it. `checked_out`, `commit`: what the checkout is at. `notes`: what
+    does not fit together.
+    """
 
     version: str
     commit: str
     revision: str
     probes: tuple[Probe, ...]
     problems: tuple[str, ...] = ()
+    checked_out: str = ""
+    proven: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

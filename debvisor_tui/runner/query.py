@@ -21,7 +21,13 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
         case "now":
             from debvisor_tui.tasks.now import what_runs_now
 
-            return asdict(await what_runs_now(settings))
+            now = await what_runs_now(settings)
+            if places.has_journal():
+                from debvisor_tui.runner.left_behind import with_left_behind
+                from debvisor_tui.store.history import History
+
+                now = with_left_behind(now, History(places.journal))
+            return asdict(now)
         case "versions":
             from debvisor_tui.tasks.plan import versions
 

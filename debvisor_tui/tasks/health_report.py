@@ -24,7 +24,9 @@ def judge_answer(name: str, answer: HttpAnswer, expected: str = "") -> Probe:
     said = _objection(answer, report, parts, expected)
     well = ", ".join(f"{part} {state}" for part, state in parts.items())
     text = said or f"answers 200 in {answer.ms:.0f} ms" + (f": {well}" if well else "")
-    return Probe(name, answer.url, answer.status, answer.ms, not said, text, parts)
+    version = report.get("version") if report else None
+    told = one_line(version, 60) if isinstance(version, str) else ""
+    return Probe(name, answer.url, answer.status, answer.ms, not said, text, parts, told)
 
 
 def _objection(answer: HttpAnswer, report: Mapping[str, Any] | None, parts: Mapping[str, str], expected: str) -> str:

@@ -6,6 +6,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.views import Now, Probe
 from debvisor_tui.platforms.execute import run_quietly
+from debvisor_tui.platforms.versions import plain_version
 from debvisor_tui.tasks.checkout import git_of, in_place
 from debvisor_tui.tasks.health import PROBES, probe
 
@@ -14,11 +15,20 @@ LIMIT = 10.0  # seconds for each question but the probes, which have 3
 
 async def what_runs_now(settings: Settings) -> Now:
     """Never raises for a broken target: what cannot be told is among the problems."""
-    (version, commit, place_problem), (revision, revision_problem), probes = await asyncio.gather(
+    (checked_out, commit, place_problem), (revision, revision_problem), probes = await asyncio.gather(
         _place(settings), _revision(settings), _probes(settings)
     )
     problems = tuple(problem for problem in (place_problem, revision_problem) if problem)
-    return Now(version, commit, revision, probes, problems)
+    told = next((probe.version for probe in probes if probe.version), "")
+    answers = any(probe.status is not None for probe in probes)
+    same = plain_version(told) == plain_version(checked_out)
+    version = (checked_out if not told or same else told) if answers else ""
+    notes: tuple[str, ...] = ()
+    if not answers:
+        notes = (f"Nothing answers; {checked_out or 'an unknown version'} is checked out.",)
+    elif told and not same and checked_out:
+        notes = (f"{told} answers; {checked_out} is checked out, and the service was not restarted on it.",)
+    return Now(version, commit, revision, probes, problems, checked_out, bool(told), notes)
 
 
 async def _place(settings: Settings) -> tuple[str, str, str]:

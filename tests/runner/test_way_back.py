@@ -1,6 +1,7 @@
 """The way back of a release whose rollback was begun before, from a real journal."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.states import RunState, StepState
-from debvisor_tui.model.views import PlannedStep
+from debvisor_tui.model.views import Now, PlannedStep
+from debvisor_tui.runner.left_behind import with_left_behind
 from debvisor_tui.runner.way_back import last_release, plan_way_back
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
@@ -92,6 +94,27 @@ def test_failed_attempts_that_moved_nothing_hide_no_way_back_and_lose_nothing(tm
     assert read_past(history).last is None
     with pytest.raises(UsageError, match="There is no release to roll back"):
         last_release(history)
+    history.close()
+    journal.close()
+
+
+def test_a_database_that_a_rollback_left_ahead_of_the_code_is_said(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    run = new_run(journal, ("pull", "upgrade"))
+    succeed(journal, run, "pull", ChangeKind.CODE, before={"commit": "1" * 40}, after={"commit": "2" * 40})
+    before = {"revision": "a1", "pending": [{"revision": "b2"}, {"revision": "c3"}]}
+    succeed(journal, run, "upgrade", ChangeKind.DATABASE, before=before, after={"revision": "c3"})
+    journal.end_run(run, RunState.SUCCEEDED)
+    history = History(journal.path)
+    now = Now("v1", "1" * 40, "c3", ())
+    assert with_left_behind(now, history).notes == (), "it was not rolled back"
+    rolled_back(journal, run)
+    said = f"The database is 2 migrations ahead of v1: run {run} was rolled back without it."
+    assert with_left_behind(now, history).notes == (said,)
+    assert with_left_behind(replace(now, revision="a1"), history).notes == (), "somebody has taken it down since"
+    for _ in range(60):
+        release(journal, moved=False)
+    assert with_left_behind(now, history).notes == (said,), "however many runs came after it"
     history.close()
     journal.close()
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from releasing import Host, git, make_host
+from releasing import Host, git, make_host, web
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RELEASE_STEPS
@@ -85,7 +85,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(host: Host) -> None:
 
 def test_what_runs_now_never_raises_and_says_what_cannot_be_told(host: Host) -> None:
     now = asyncio.run(what_runs_now(host.settings("http://127.0.0.1:9")))
-    assert (now.version, now.commit, now.revision) == ("v1.0.0", host.head(), "")
+    assert (now.version, now.checked_out, now.commit, now.revision) == ("", "v1.0.0", host.head(), "")
     assert [(p.name, p.ok, p.text) for p in now.probes] == [
         ("live", False, "connection refused at 127.0.0.1:9"),
         ("ready", False, "connection refused at 127.0.0.1:9"),
@@ -97,3 +97,21 @@ def test_a_file_in_the_way_may_be_called_anything() -> None:
     """The names are the repository's; only what is shown of them is made safe."""
     assert listed(["a\x1b]0;title\x07b", "c\u202ed"], 1) == "ab and 1 more"
     assert listed(["c\u202ed\n"]) == "c\ufffdd"
+
+
+def test_what_runs_now_is_what_answers_and_not_what_is_checked_out(host: Host) -> None:
+    """After a pull without a restart the old release still answers: the first line must say so."""
+    with web() as site:
+        site.json("/health/live", '{"status": "ok", "version": "1.0.0"}')
+        site.json("/health/ready", '{"status": "ok"}')
+        now = asyncio.run(what_runs_now(host.settings(site.base)))
+        assert (now.version, now.checked_out, now.proven, now.notes) == ("v1.0.0", "v1.0.0", True, ())
+        site.json("/health/live", '{"status": "ok", "version": "0.9.0"}')
+        now = asyncio.run(what_runs_now(host.settings(site.base)))
+        assert (now.version, now.checked_out) == ("0.9.0", "v1.0.0")
+        assert now.notes == ("0.9.0 answers; v1.0.0 is checked out, and the service was not restarted on it.",)
+        site.json("/health/live", '{"status": "ok"}')
+        now = asyncio.run(what_runs_now(host.settings(site.base)))
+        assert (now.version, now.proven, now.notes) == ("v1.0.0", False, ()), "it does not say what it is"
+    now = asyncio.run(what_runs_now(host.settings(site.base)))
+    assert (now.version, now.notes) == ("", ("Nothing answers; v1.0.0 is checked out.",))

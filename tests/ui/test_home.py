@@ -60,7 +60,9 @@ def test_a_run_in_progress_is_shown_and_attached_to(tmp_path: Path) -> None:
         SCENES["failed"].tell(story)
         session = seed.session(tmp_path, at=story.at)
         async with runner(session, story.run), shown(session) as (app, pilot):
-            await until(lambda: "it asks: The service is not ready after 15 s" in text_of(app), pilot)
+            await until(lambda: "Health failed, waits for you since 22:02:40" in text_of(app), pilot)
+            assert "✗ failed   run 1" in text_of(app), "it is no question, and not just waiting"
+            assert "The service is not ready after 15 s" in text_of(app)
             await pilot.press("n")
             await until(lambda: "Run 1 has not ended; a shows it." in said(app), pilot)
             await pilot.press("enter")  # the table's first row is that run

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from debvisor_tui.model.states import RunState
+from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.times import local_day, local_time
-from debvisor_tui.ui.marks import mark_of_run
+from debvisor_tui.ui.marks import STEP_MARKS, mark_of_run
 from debvisor_tui.ui.paint import Piece, line, lines
 from debvisor_tui.ui.units import name_of
 
@@ -31,13 +32,15 @@ def now_text(found: "Now | None", at: float | None, *, asking: bool, failed: str
     rows.append(
         line(
             (f"{'version':{LABEL}}", "$muted"),
-            (found.version or "not known", "bold" if found.version else "$warn"),
+            (found.version or "nothing answers", "bold" if found.version else "bold $danger"),
+            (" answers" if found.proven and found.version else ""),
             (f"   commit {found.commit[:12]}" if found.commit else "", "$muted"),
             (f"   database {found.revision[:12]}" if found.revision else "", "$muted"),
         )
     )
     for probe in found.probes:
         rows.append(line((f"{probe.name:{LABEL}}", "$muted"), *_probe(probe)))
+    rows += [line(("! ", "bold $warn"), (note, "$warn")) for note in found.notes]
     rows += [line(("! ", "bold $warn"), problem) for problem in found.problems]
     return lines(rows)
 
@@ -62,7 +65,8 @@ def active_text(view: "RunView | None", now: float) -> Content:
     from debvisor_tui.ui.run_words import was_under_way
 
     run, gate = view.run, view.gate
-    mark = mark_of_run(run)
+    failed = gate is not None and gate.kind is GateKind.FAILED
+    mark = STEP_MARKS[StepState.FAILED] if failed else mark_of_run(run)
     gone = run.state is RunState.INTERRUPTED
     at = f" at {view.step(run.step).title}" if run.step else ""
     rows = [
@@ -77,6 +81,11 @@ def active_text(view: "RunView | None", now: float) -> Content:
     ]
     if gone:
         rows.append(line((was_under_way(view, now), "$warn")))
+    elif gate is not None and failed:
+        attempt = view.step(gate.step).attempt
+        since = f", waits for you since {local_day(attempt.ended_at, now)}" if attempt and attempt.ended_at else ""
+        rows.append(line(("✗ ", "bold $danger"), (f"{view.step(gate.step).title} failed{since}", "bold $danger")))
+        rows.append(line((gate.question, "$danger")))
     elif gate is not None:
         rows.append(line((f"it asks: {gate.question}", "$warn")))
     does = "resumes it" if gone else "attaches to it"
