@@ -118,7 +118,7 @@ def test_picture(snap_compare: Any, tmp_path: Path, runs: str, size: tuple[int, 
 
     async def set_the_scene(pilot: Any) -> None:
         await until(lambda: "cache ok" in text_of(app) or "probed at" in text_of(app), pilot)
-        await until(lambda: ("it asks" if runs == "some" else "first release") in text_of(app), pilot)
+        await until(lambda: ("waits for you since" if runs == "some" else "first release") in text_of(app), pilot)
 
     with in_hand(session):
         assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
