@@ -29,6 +29,7 @@ class Welcome:
     version: str
     progress: Message | None
     operator: str = ""
+    here: int = 1  # how many are attached, this one too
 
     @classmethod
     def from_message(cls, answer: Message) -> "Welcome":
@@ -47,6 +48,7 @@ class Welcome:
                     version=version,
                     progress=progress if isinstance(progress, dict) else None,
                     operator=one_line(str(answer.get("operator", "")), 200),
+                    here=int(answer.get("here", 1)),
                 )
         except (KeyError, TypeError, ValueError):
             pass  # as good as another protocol

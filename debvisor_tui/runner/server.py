@@ -130,11 +130,16 @@ class Server:
         self._connections.add(connection)
         run, seq, progress = self._standing()
         welcome = {"type": "welcome", "proto": PROTO, "version": __version__, "run": run, "seq": seq}
-        connection.send(welcome | {"role": connection.role, "operator": self._operating(), "progress": progress})
+        connection.send(
+            welcome
+            | {"role": connection.role, "operator": self._operating(), "progress": progress}
+            | {"here": len(self._connections)}
+        )
         if self.trouble is not None:
             connection.send(self.trouble)
         if takes_the_seat:
             self._tell_who_operates()
+        self._tell_of_guest(connection, "joined")
         other = {"version": _version(hello)} if hello.get("version") != __version__ else {}
         self._guests.enter({"who": str(person), "what": "joined", "role": connection.role} | other)
         return connection
@@ -170,6 +175,13 @@ class Server:
         self._guests.enter({"who": str(connection.person), "what": "left", "role": role})
         if role == "operator":
             self._tell_who_operates()
+        self._tell_of_guest(connection, "left")
+
+    def _tell_of_guest(self, of: Connection, what: str, before: str = "") -> None:
+        """Everybody else hears who has come, gone or taken over, and how many are there."""
+        message = {"type": "guest", "who": str(of.person), "what": what, "from": before}
+        for connection in self._connections - {of}:
+            connection.send({**message, "here": len(self._connections)})
 
     def _operating(self) -> str:
         return str(operator.person) if (operator := self.operator) is not None else ""
@@ -231,8 +243,8 @@ class Server:
             raise Refused("You have gone.")
         if connection.role == "operator":
             return
-        who = str(connection.person)
-        await self._guests.entered({"who": who, "what": "took over", "role": "operator", "from": self._operating()})
+        who, from_ = str(connection.person), self._operating()
+        await self._guests.entered({"who": who, "what": "took over", "role": "operator", "from": from_})
         if (before := self.operator) is not None:  # asked again: much can happen while the journal is written
             before.role = "observer"
             before.send({"type": "role", "role": "observer"})
@@ -240,6 +252,7 @@ class Server:
             connection.role = "operator"
             connection.send({"type": "role", "role": "operator"})
         self._tell_who_operates()
+        self._tell_of_guest(connection, "took over", from_)
 
 
 async def _who(peer: Peer, said: object) -> Person:

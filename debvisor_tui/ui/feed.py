@@ -64,6 +64,16 @@ class RoleSet(Message):
 
 
 @dataclass
+class GuestSeen(Message):
+    """Somebody else has "joined", "left" or "took over" (from `before`); `here`: how many are attached now."""
+
+    who: str
+    what: str
+    before: str
+    here: int
+
+
+@dataclass
 class Noticed(Message):
     """Something to be told once, such as that the runner is of another version."""
 
@@ -163,6 +173,7 @@ class RunFeed:
         self._session.client = client
         try:
             self._post(RoleSet(client.role == "operator", client.operator))
+            self._post(GuestSeen("", "", "", client.welcome.here))
             if client.welcome.notice:
                 self._post(Noticed(client.welcome.notice))
             if client.run != self.run:
@@ -213,6 +224,9 @@ class RunFeed:
             case "sample":
                 self._sampled = int(message["attempt"])
                 self._stale.set()
+            case "guest":
+                who, what = str(message.get("who", "")), str(message.get("what", ""))
+                self._post(GuestSeen(who, what, str(message.get("from", "")), int(message.get("here", 1))))
             case "trouble":
                 self._post(Troubled(str(message["what"]), str(message["hint"])))
             case "role" | "operator":

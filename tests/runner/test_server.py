@@ -91,6 +91,23 @@ async def desk(folder: Path, *, journal: bool = True) -> AsyncIterator[Desk]:
         await until(lambda: open_files() <= there, "all file descriptors are closed")
 
 
+def test_everybody_hears_who_comes_goes_and_takes_over(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with desk(tmp_path) as d, lines_to(d.places) as anna, lines_to(d.places) as bert:
+            welcome = await anna.greet("anna")
+            assert welcome is not None
+            assert welcome["here"] == 1
+            await bert.greet("bert")
+            guest = {"type": "guest", "who": known("bert"), "what": "joined", "from": "", "here": 2}
+            assert await anna.hear("guest") == guest
+            await bert.command(1, "take-over")
+            assert await anna.hear("guest") == {**guest, "what": "took over", "from": known("anna")}
+            await bert.close()
+            assert await anna.hear("guest") == {**guest, "what": "left", "here": 1}
+
+    asyncio.run(story())
+
+
 def test_the_first_operates_others_observe_and_the_empty_seat_is_told(tmp_path: Path) -> None:
     async def story() -> None:
         async with desk(tmp_path) as d, lines_to(d.places) as anna, lines_to(d.places) as bert:

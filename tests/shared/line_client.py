@@ -26,12 +26,12 @@ class LineClient:
                 await self.writer.drain()
 
     async def hear(self, kind: str = "") -> dict[str, Any] | None:
-        """The next message (of `kind`); None when the other side has closed."""
+        """The next message (of `kind`, else any but who comes and goes); None when the other side has closed."""
         with contextlib.suppress(OSError):
             async with asyncio.timeout(PATIENCE):
                 while line := await self.reader.readline():
                     message = decode(line)
-                    if kind in {"", message["type"]}:
+                    if kind == message["type"] or (not kind and message["type"] != "guest"):
                         return message
         return None
 

@@ -1,5 +1,6 @@
 """The run's screen, driven by keys against the real socket: what is sent, what is refused and why, what is shown."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.run import RunScreen
-from debvisor_tui.ui.units import name_of
+from debvisor_tui.ui.units import name_of, tell_apart
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
@@ -182,6 +183,36 @@ def test_the_watch_is_extended_and_passed_early(tmp_path: Path) -> None:
             await t.hear(("extend", {"seconds": 300.0}), ("pass", {"reason": "long enough"}))
 
     play(main())
+
+
+def test_who_is_here_is_seen_and_said(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with theatre(tmp_path, SCENES["ready"].tell) as t:
+            await t.see("run 1 · you ")
+            bea = await RunnerClient.connect(t.app.session.places, Person("bea"))
+            hearing = asyncio.create_task(_listen(bea))
+            # Whatever bea calls herself, the account is the same: she is told apart by more than a name.
+            await until(lambda: "is attached to this run now." in said(t.app), t.pilot)
+            await t.see("you, +1 watching")
+            await bea.command("take-over")
+            await until(lambda: "has taken this run over" in said(t.app), t.pilot)
+            assert said(t.app).endswith("; you observe.")
+            await t.see("OBSERVING")
+            await bea.close()
+            await until(lambda: "has left." in said(t.app), t.pilot)
+            hearing.cancel()
+
+    play(main())
+
+
+async def _listen(client: RunnerClient) -> None:
+    async for _message in client:
+        pass
+
+
+def test_who_has_the_same_name_is_told_apart_by_terminal_or_address() -> None:
+    assert tell_apart("root (pts/4)", "root (pts/1)") == "root (pts/4)"
+    assert tell_apart("anna (10.0.0.7)", "root (pts/1)") == "anna"
 
 
 def test_an_observer_sees_all_and_is_told_who_operates(tmp_path: Path) -> None:

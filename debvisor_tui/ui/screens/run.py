@@ -126,7 +126,7 @@ class RunScreen(RunActs):
         now = self.session.clock.now()
         back = "ROLLBACK " if view.run.of_run is not None else ""
         self.header.about = f"{back}{view.run.from_version} → {view.run.to_version}"
-        self.header.right = f"run {view.run.id} · {name_of(view.run.operator)}"
+        self.header.right = self._who_is_here(view)
         self.header.seconds = view.run.age(now)
         self.set_class(self.gate is not None and self.gate.step == step.id, "-asks")
         self.steps.show(view, step.id, now, stranded=self.stranded)
@@ -134,6 +134,16 @@ class RunScreen(RunActs):
         self._show_gate(view, step, now)
         self._show_log(step)
         self.refresh_keys()
+
+    def _who_is_here(self, view: RunView) -> str:
+        """Whose hand is on the run, and how many watch."""
+        run = f"run {view.run.id}"
+        if not (self.active and self.listening):
+            return f"{run} · {name_of(view.run.operator)}"
+        if not self.operates:
+            return f"{run} · OBSERVING · {self.operator or 'nobody'} operates"
+        others = f", +{self.here - 1} watching" if self.here > 1 else ""
+        return f"{run} · you{others}"
 
     def _show_step(self, view: RunView, step: StepView, now: Moment) -> None:
         elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
@@ -209,7 +219,14 @@ class RunScreen(RunActs):
                 room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title
                 way_back = not can_roll_back(view)
                 text = gate_text(
-                    gate, step.why, self.operator, self._width, room, operates=self.operates, way_back=way_back
+                    gate,
+                    step.why,
+                    self.operator,
+                    self._width,
+                    room,
+                    operates=self.operates,
+                    way_back=way_back,
+                    takes_over=not self.observe,
                 )
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
         elif self.stranded:

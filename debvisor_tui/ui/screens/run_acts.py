@@ -92,9 +92,9 @@ class RunActs(RunStateScreen):
             case "take_over":
                 if self.operates:
                     return "You operate this run already."
-                return (
-                    "" if self.active and self.listening and not self.observe else "There is no runner to take over."
-                )
+                if self.observe:
+                    return "You attached only to watch (--observe). Attach without it to take over."
+                return "" if self.active and self.listening else "There is no runner to take over."
             case "rollback":
                 return can_roll_back(view)
             case "copy":

@@ -10,6 +10,7 @@ from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.feed import (
     UNFINISHED,
     FeedEnded,
+    GuestSeen,
     Noticed,
     Progressed,
     RoleSet,
@@ -21,7 +22,7 @@ from debvisor_tui.ui.feed import (
 )
 from debvisor_tui.ui.log_screen import LogScreen
 from debvisor_tui.ui.run_words import live_step
-from debvisor_tui.ui.units import name_of
+from debvisor_tui.ui.units import tell_apart
 
 LOOK_AGAIN = 2.0  # seconds between two looks whether a run that has lost its runner has another one
 
@@ -51,6 +52,7 @@ class RunStateScreen(LogScreen[None]):
         self.run_id = run
         self.observe = observe
         self._question: object = None
+        self.here = 1  # how many are attached, this one too
         self.told: Progressed | None = None
         self.samples: list[Sample] = []
         self.samples_of: int | None = None
@@ -137,7 +139,24 @@ class RunStateScreen(LogScreen[None]):
     @on(RoleSet)
     def _on_role_set(self, message: RoleSet) -> None:
         self.operates = message.operates
-        self.operator = name_of(message.operator)
+        self.operator = tell_apart(message.operator, str(self.session.person))
+
+    @on(GuestSeen)
+    def _on_guest_seen(self, message: GuestSeen) -> None:
+        self.here = message.here
+        who = tell_apart(message.who, str(self.session.person))
+        match message.what:
+            case "joined":
+                self.say(f"{who} is attached to this run now.")
+            case "left":
+                self.say(f"{who} has left.")
+            case "took over":
+                before = tell_apart(message.before, str(self.session.person))
+                self.say(
+                    f"{who} has taken this run over{f' from {before}' if before else ''}; you observe.", wrong=True
+                )
+                self.app.bell()
+        self.redraw()
 
     @on(Noticed)
     def _on_noticed(self, message: Noticed) -> None:
@@ -155,6 +174,7 @@ class RunStateScreen(LogScreen[None]):
     def _on_feed_ended(self, message: FeedEnded) -> None:
         self.operates = False
         self.operator = None
+        self.here = 1
         self.listening = False
         self.trouble = None
         if message.error is not None:

@@ -48,17 +48,27 @@ def gate_title(gate: Gate, operator: str | None, *, operates: bool) -> str:
 
 
 def gate_text(
-    gate: Gate, why: str, operator: str | None, width: int, room: int, *, operates: bool, way_back: bool
+    gate: Gate,
+    why: str,
+    operator: str | None,
+    width: int,
+    room: int,
+    *,
+    operates: bool,
+    way_back: bool,
+    takes_over: bool = True,
 ) -> Content:
     """What is asked, what could be lost, and the keys that answer, in `width` cells and `room` rows.
 
     The detail gets the rows that are left; the dialog that Enter opens shows it whole. `why`: the step's own reason,
     which stands above already and is not said twice. `way_back`: there is something to roll back.
+    `takes_over`: this client may become the operator.
     """
     glyph, style = _HEADS[gate.kind]
     rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
     danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
-    watching = line((_who(operator), "bold"), " decides · ", ("T", "bold"), (" takes over", "$muted"))
+    how = [(" · ", ""), ("T", "bold"), (" takes over", "$muted")] if takes_over else []
+    watching = line((_who(operator), "bold"), " decides", *how)
     last = _keys(gate, width, way_back=way_back) if operates else [watching]
     detail = Content(gate.detail).wrap(width) if gate.detail and gate.detail != why else []
     left = max(room - len(rows) - len(danger) - len(last), 1)
@@ -68,7 +78,7 @@ def gate_text(
 
 
 def _who(operator: str | None) -> str:
-    return "the operator" if operator is None else operator or "nobody"
+    return "the operator" if operator is None else operator or "no operator: nobody"
 
 
 def _keys(gate: Gate, width: int, *, way_back: bool) -> list[Content]:
