@@ -1,5 +1,6 @@
 """The TUI's application: it owns the session and the stack of screens, and ends cleanly when its terminal goes."""
 
+import asyncio
 import gc
 import math
 from collections.abc import Iterable
@@ -46,7 +47,7 @@ class DebvisorApp(App[int]):
     TITLE = "debvisor-tui"
     CSS_PATH = "styles/app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("app", "ctrl+q", "quit", "quit", "Leave; a run goes on without this terminal", show=False),
+        key("app", "ctrl+q", "quit", "quit", "Leave; a run goes on without this terminal", show=False, priority=True),
         key("app", "question_mark", "help", "help", "Every key and what it does"),
     ]
 
@@ -62,6 +63,8 @@ class DebvisorApp(App[int]):
         super().__init__(driver_class=driver_class)
         self.hand = hand or Hand()
         self._acting: events.Key | None = None  # the key whose binding runs
+        self.animation_level = "none"  # each step of one costs bytes on a bad line
+        self._title_said = ""
         self.message: Message | None = None  # what the message line says
         self.session = session
         self._opening = opening or Opening(attach)
@@ -123,6 +126,20 @@ class DebvisorApp(App[int]):
 
     def flood_ignored(self) -> None:
         self.say("That came too fast to have been typed; it was ignored.")
+
+    async def copy(self, text: str) -> str:
+        """Copy `text`; which way it went, in words."""
+        from debvisor_tui.ui.clipboard import copy
+
+        self._clipboard = text
+        driver = self._driver
+        return await asyncio.to_thread(copy, text, driver.write if driver is not None else lambda _: None)
+
+    def title_says(self, text: str) -> None:
+        """The terminal's title; `text` is made of our own words and cleaned names."""
+        if text != self._title_said and self._driver is not None and not self.is_headless:
+            self._title_said = text
+            self._driver.write(f"\x1b]2;{text}\x07")
 
     def came_together(self, times: list[float]) -> None:
         self.hand.came_together(times)

@@ -21,8 +21,9 @@ from debvisor_tui.ui.typed import Typed
 
 READ = 4096  # bytes
 ENDING_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+TITLE_KEPT, TITLE_BACK = "\x1b[22;2t", "\x1b[23;2t"  # XTWINOPS: the window's title, kept and put back
 #: All modes that are ever set, off; pop the kitty keyboard, leave the alternate screen, show the cursor.
-RESTORE = (
+RESTORE = TITLE_BACK + (
     "\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l"
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
 )
@@ -64,6 +65,10 @@ class DebvisorDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         self._line.write(data)
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._line.write(TITLE_KEPT)
 
     def stop_application_mode(self) -> None:
         self._line.discard()

@@ -35,11 +35,12 @@ def key(
     *,
     show: bool = True,
     display: str | None = None,
+    priority: bool = False,
 ) -> Binding:
     """A binding of `keys` (comma-separated) to `action` on the screen or widget `scope`.
 
     `hint` is the one or two words of the key bar; `tooltip` the sentence of help and palette. `show`: it is in the
-    key bar when it can be used.
+    key bar when it can be used. `priority`: before anything else, also where a dialog is open.
     """
     first = keys.partition(",")[0]
     return Binding(
@@ -49,5 +50,6 @@ def key(
         show=show,
         key_display=display or _DISPLAY.get(first, first),
         tooltip=tooltip,
+        priority=priority,
         id=f"{scope}.{action}",
     )

@@ -49,7 +49,7 @@ def run_tui(
     plain = attach is None and plan is None and rollback is None
     opening = Opening(attach, observe, plan, rollback, in_progress=plain)
     app = DebvisorApp(session, opening=opening, driver_class=DebvisorDriver)
-    app.run()
+    app.run(mouse=False)  # nothing here needs it: selecting and copying text is the terminal's again
     if app.failure is not None:
         raise app.failure
     return app.return_code or 0

@@ -2,22 +2,23 @@
 
 from textual.theme import Theme
 
-#: Meaning → colour. Use them in CSS and in Content styles as $accent, $ok, $warn, $danger, $muted.
+#: Meaning → colour. Each keeps its hue where the terminal has only 256 or 16 colours (a test holds that).
+#: Use them in CSS and in Content styles as $accent, $ok, $warn, $danger, $muted.
 COLOURS = {
-    "ok": "#8fbc8f",
-    "warn": "#d8a657",
+    "ok": "#5faf5f",
+    "warn": "#d7af00",
     "danger": "#e5727a",
     "muted": "#8a949e",
     "faint": "#3a434d",
-    "alarm": "#8c2030",
+    "alarm": "#af0000",
 }
 
 THEME = Theme(
     name="debvisor",
     dark=True,
-    primary="#7fa6c9",
-    secondary="#7fa6c9",
-    accent="#7fa6c9",
+    primary="#5fb0f0",
+    secondary="#5fb0f0",
+    accent="#5fb0f0",
     success=COLOURS["ok"],
     warning=COLOURS["warn"],
     error=COLOURS["danger"],
@@ -29,6 +30,6 @@ THEME = Theme(
         **COLOURS,
         "border": "#3a434d",
         "input-cursor-text-style": "none",
-        "input-selection-background": "#7fa6c9 35%",
+        "input-selection-background": "#5fb0f0 35%",
     },
 )

@@ -34,7 +34,7 @@ _NEVER = (b"PWNED7f3", b"UFdORUQ3ZjM")
 #: All that Textual and this program's driver write: colours, the cursor, modes, the keyboard, the pointer's shape.
 _OURS = re.compile(
     r"\x1b\[[0-9;:]*m|\x1b\[\d+;\d+H|\x1b\[\?(?:25|7|1000|1003|1004|1006|1015|1016|1049|2004|2026|2048)(?:[hl]|\$p)"
-    r"|\x1b\[[<>=?]\d*u|\x1b\]22;[a-z]+\x07"
+    r"|\x1b\[[<>=?]\d*u|\x1b\]22;[a-z]+\x07|\x1b\[2[23];2t|\x1b\]2;(?:! )?debvisor(?:: [A-Za-z ]+)?\x07"
 )
 #: How the driver ends what it had half written when it was told to leave.
 _CUT = re.compile(rb"(?:[\xc2-\xf4][\x80-\xbf]{0,2})?(?:\x1b(?:\[[0-9;?]*)?)?\x1b\\\x1b\[\?2026l\x1b\[0m")

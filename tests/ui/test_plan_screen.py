@@ -89,7 +89,8 @@ def test_the_cursor_passes_over_what_is_not_newer(world: dict[str, Any], tmp_pat
             app.push_screen(screen)
             await until(lambda: "older: R rolls back" in text_of(app), pilot)
             await pilot.press("down", "down")
-            assert screen.offers.highlighted == 0  # round to the newest, not on to v1.1.0
+            assert screen.offers.highlighted == 1  # not on to v1.1.0, and not round to the newest: Down means down
+            assert "›" in text_of(app), "the cursor is a glyph, not a colour alone"
             world["versions"] = seed_history.VERSIONS[2:]
             await pilot.press("r")
             await until(lambda: "Nothing is newer than what runs now" in text_of(app), pilot)

@@ -419,7 +419,7 @@ def test_the_exact_commands_go_to_the_clipboard(tmp_path: Path) -> None:
     async def main() -> None:
         async with theatre(tmp_path, SCENES["backup"].tell) as t:
             await t.press("y")
-            await t.see("2 commands are in the clipboard")
+            await t.see("2 commands: sent to the terminal")
             assert t.app.clipboard == "\n".join(seed.COMMANDS["backup"])
 
     play(main())

@@ -61,7 +61,14 @@ class RunScreen(RunActs):
         key("run", "end", "log_end", "end", "The newest line of the log, and follow it", show=False),
         key("run", "n", "find_next", "next", "The next line with the words", show=False),
         key("run", "N", "find_previous", "previous", "The previous line with the words", show=False),
-        key("run", "escape", "escape", "back", "Leave the zoom, the search or the focus", show=False),
+        key(
+            "run",
+            "escape",
+            "escape",
+            "back",
+            "Leave zoom, search or the other step; then home",
+            show=False,
+        ),
     ]
 
     header = query_one(HeaderBar)
@@ -133,7 +140,16 @@ class RunScreen(RunActs):
         self._show_step(view, step, now)
         self._show_gate(view, step, now)
         self._show_log(step)
+        self.debvisor.title_says(self._title_text(view))
         self.refresh_keys()
+
+    def _title_text(self, view: RunView) -> str:
+        """What the terminal's title says: whether somebody is waited for."""
+        if self.gate is not None and self.operates:
+            return f"! debvisor: waits at {view.step(self.gate.step).title}"
+        if self.active and self.listening:
+            return f"debvisor: {view.step(self.live).title if self.live else 'run'}"
+        return "debvisor"
 
     def _who_is_here(self, view: RunView) -> str:
         """Whose hand is on the run, and how many watch."""
@@ -322,9 +338,11 @@ class RunScreen(RunActs):
         elif self.has_class("-zoom-log") or self.has_class("-zoom-body"):
             self.remove_class("-zoom-log", "-zoom-body")
             self.set_focus(None)
-        else:
+        elif self.selected is not None:
             self.set_focus(None)
             self.selected = None
+        else:
+            self.action_detach()
 
     def action_log_page(self, pages: int) -> None:
         self.log_pane.action_page(pages)

@@ -136,7 +136,10 @@ class RunActs(RunStateScreen):
         return self.view.step(step).title if self.view is not None else step
 
     def key_hints(self) -> Iterator[Binding]:
-        for binding in super().key_hints():
+        hints = list(super().key_hints())
+        if not self.active:  # what is done well is not to be undone by the first word on the screen
+            hints.sort(key=lambda binding: binding.action == "rollback")
+        for binding in hints:
             if binding.action == "proceed":
                 gate = self.gate
                 main = ENTER.get(gate.kind) if gate is not None else None
@@ -356,9 +359,10 @@ class RunActs(RunStateScreen):
             self.say(f"Run {self.run_id} goes on; a attaches again.")
         self.debvisor.show_home()
 
-    def action_copy(self) -> None:
+    @work(group="copy", exclusive=True, description="copy the commands")
+    async def action_copy(self) -> None:
         step = self.shown
         if step is not None and step.commands:
-            self.app.copy_to_clipboard("\n".join(step.commands))
-            count = "The command is" if len(step.commands) == 1 else f"{len(step.commands)} commands are"
-            self.say(f"{count} in the clipboard, if the terminal allows it (OSC 52).")
+            count = "The command" if len(step.commands) == 1 else f"{len(step.commands)} commands"
+            how = await self.debvisor.copy("\n".join(step.commands))
+            self.say(f"{count}: {how}.")

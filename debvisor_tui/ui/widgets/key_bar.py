@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class KeyBar(LineWidget):
-    """Shows its screen's `key_hints`; what does not fit is left out from the end, but "? help" stays."""
+    """Shows its screen's `key_hints`; what does not fit is left out from the end, but "q quit" and "? help" stay."""
 
     DEFAULT_CSS = """
     KeyBar { height: 1; padding: 0 1; background: $panel; color: $muted; }
@@ -23,7 +23,7 @@ class KeyBar(LineWidget):
             (binding.key_display or binding.key, binding.description, screen.danger(binding.action), binding.action)
             for binding in screen.key_hints()
         ]
-        keep = [hint for hint in hints if hint[3].endswith("help")]
+        keep = [hint for hint in hints if hint[3].endswith(("help", "quit"))]
         room = self.size.width - sum(_width(hint) for hint in keep)
         shown = []
         for hint in hints:
