@@ -163,8 +163,8 @@ def plan_rollback(
     stays_lost = () if restore.enabled else _stays_lost(changes)
     if stays_lost:
         backups = [c for c in live if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]
-        where = f"only the backup of {backups[-1].subject} has it" if backups else "this run made no backup"
-        warnings.append(f"{', '.join(stays_lost)} does not come back: {from_version} took it away; {where}.")
+        where = f"Only the backup of {backups[-1].subject} has that" if backups else "This run made no backup"
+        warnings.append(f"Not restored by this: {', '.join(stays_lost)}, which {from_version} took away. {where}.")
     if options.database and database.blocked:
         blockers.append(f"The database cannot go down: {database.blocked}.")
     return RollbackPlan(

@@ -37,7 +37,7 @@ STEP_MARKS: Mapping[StepState, Mark] = {
 }
 
 #: The end of a rollback that did not bring all back.
-NOT_ALL = Mark("!", "not all restored", "bold $warn")
+NOT_ALL = Mark("!", "not all back", "bold $warn")
 
 RUN_MARKS: Mapping[RunState, Mark] = {
     RunState.PLANNED: Mark("·", "planned", "$muted"),

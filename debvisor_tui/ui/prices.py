@@ -41,11 +41,15 @@ def crossing_text(view: RunView, step: str) -> str:
     if not _changed(view, specs):
         told.append("From here on the target is changed: R is the way back.")
     if spec.noticed:
-        lasts = f"for about {format_duration(usual)}" if usual else "for how long was not measured yet"
-        told.append(f"USERS NOTICE THIS: the service does not answer, {lasts}.")
+        told.append(f"USERS NOTICE THIS: the service does not answer {downtime(usual)}.")
     else:
         told.append("Users notice nothing of this step.")
     return "\n".join(told)
+
+
+def downtime(usual: float | None) -> str:
+    """How long a restart keeps users waiting; `usual`: seconds that it took before, None if it never has."""
+    return f"for about {format_duration(usual)}" if usual else "for a moment (how long was not measured here yet)"
 
 
 def _changed(view: RunView, specs: Mapping[str, StepSpec]) -> bool:

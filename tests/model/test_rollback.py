@@ -228,7 +228,7 @@ def test_what_the_release_took_away_stays_lost_unless_the_backup_is_restored() -
     way = plan(BACKUP, CODE, database(taking), PROCESS, losses={"node.region": 0})
     assert way.stays_lost == ("12 values of node.notes", "1 row of old"), "what was empty is not lost"
     assert way.note == "12 values of node.notes, 1 row of old not restored"
-    assert any("only the backup of 22:14:02" in warning for warning in way.warnings)
+    assert any("Only the backup of 22:14:02" in warning for warning in way.warnings)
     back = plan(BACKUP, CODE, replace(database(taking), state=ChangeState.UNDONE), PROCESS, begun=True)
     assert back.stays_lost == way.stays_lost, "going down first does not bring it back"
     restored = plan(BACKUP, CODE, database(taking), PROCESS, restore_backup=True)

@@ -59,7 +59,7 @@ def test_what_a_rollback_does_not_bring_back_is_said_from_the_plan_to_the_end(ho
     plan = json.loads(call(host, "rollback", "--plan", "--json").stdout)
     assert plan["stays_lost"] == [lost]
     told = call(host, "rollback", "--plan").stdout
-    assert f"{lost} does not come back: v1.2.0 took it away; only the backup of " in told
+    assert f"Not restored by this: {lost}, which v1.2.0 took away. Only the backup of " in told
     restoring = json.loads(call(host, "rollback", "--plan", "--restore-backup", "--json").stdout)
     assert restoring["stays_lost"] == []
     (restore,) = [a for a in restoring["actions"] if a["step"] == "restore-backup"]

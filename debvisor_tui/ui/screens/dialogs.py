@@ -97,7 +97,7 @@ class _Scrolling(DebvisorModal[ScreenResultType]):
             )
             room = self.size.height - around - others - box.styles.margin.height
             box.styles.max_height = max(room, 2)
-        self.call_after_refresh(self._tell_of_more)
+        self.call_after_refresh(self.call_after_refresh, self._tell_of_more)  # once it is laid out anew
 
     def _tell_of_more(self) -> None:
         more = any(box.max_scroll_y > 0 for box in self.query(VerticalScroll))

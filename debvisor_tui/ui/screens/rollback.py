@@ -14,7 +14,6 @@ from textual.reactive import reactive
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
@@ -22,6 +21,7 @@ from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState, StepState
 from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.prices import downtime
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, TypedDialog
 from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
@@ -314,7 +314,5 @@ class RollbackScreen(DebvisorScreen[None]):
         told = [f"Go back from {plan.from_version} to {plan.to_version}:"]
         told += [f"  {action.title}: {action.does}" for action in plan.enabled]
         if any(action.step == "restart" for action in plan.enabled):
-            takes = usual.get("restart")
-            lasts = f"for about {format_duration(takes)}" if takes else "for how long was not measured yet"
-            told.append(f"Users notice the restart: the service does not answer, {lasts}.")
+            told.append(f"Users notice the restart: the service does not answer {downtime(usual.get('restart'))}.")
         return "\n".join(told)

@@ -35,7 +35,7 @@ ENTER_HINTS: Mapping[Answer, str] = {
 }
 
 STATEMENTS: Mapping[str, str] = {
-    "review": "All changes were reviewed and are on main.",
+    "review": "All changes were reviewed and are on {branch}.",
     "ci": "The pipeline of this commit passed.",
 }
 
@@ -209,7 +209,7 @@ class RunActs(RunStateScreen):
                 gate.question,
                 detail,
                 danger=gate.danger,
-                proposal=STATEMENTS.get(gate.step, ""),
+                proposal=STATEMENTS.get(gate.step, "").format(branch=self.session.settings.source.branch),
                 ask="what do you confirm, in your words?",
                 confirm="confirm it",
             )

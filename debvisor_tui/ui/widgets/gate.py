@@ -10,7 +10,7 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import Piece, line, lines
-from debvisor_tui.ui.run_words import changes_so_far, runs_now, tally, was_under_way
+from debvisor_tui.ui.run_words import can_roll_back, changes_so_far, runs_now, tally, was_under_way
 from debvisor_tui.ui.widgets.fluid import hang
 
 #: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
@@ -135,7 +135,7 @@ def closing_text(view: RunView, now: Moment) -> Content:
     if run.state in {RunState.FAILED, RunState.ABORTED, RunState.ROLLBACK_FAILED}:
         rows.append(Content(changes_so_far(view)))
     pieces: list[Piece] = [("h", "bold"), (" its history", "$muted"), (" · ", "$faint")]
-    if run.kind is RunKind.RELEASE and run.state is not RunState.ROLLED_BACK:
+    if run.kind is RunKind.RELEASE and not can_roll_back(view):
         pieces += [("R", "bold $danger"), (" rolls it back", "$muted"), (" · ", "$faint")]
     return lines([*rows, line(*pieces, ("d", "bold"), (" home", "$muted"))])
 
