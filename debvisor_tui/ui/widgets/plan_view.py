@@ -18,7 +18,7 @@ def version_line(version: Version, widest: int, width: int) -> Content:
     elif version.newer:
         standing = line("newer")
     else:
-        standing = line(("older; to go back use R", "$muted"))
+        standing = line(("older: use R", "$muted"))
     day = date_of(version.at) if version.at else ""
     name = min(widest, 24) + 2
     head = line(
