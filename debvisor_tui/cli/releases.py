@@ -5,7 +5,7 @@ import importlib
 import sys
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from debvisor_tui.cli.documents import print_json, run_document, state_words, su
 from debvisor_tui.cli.people import whoami
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
+from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.scrub import scrub_all
 from debvisor_tui.model.states import RunState
@@ -169,13 +170,15 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     settings.remember_secrets()
     found = asyncio.run(what_runs_now(settings))
     holder = find_holder(places)
-    active, last, under_way = None, [], ""
+    active, last, under_way, waits = None, [], "", None
     if places.has_journal():
         history = StandingHistory(places)
         found = with_left_behind(found, history)
         active, last = history.active(), history.runs(limit=5)
         if active is not None and active.state is RunState.INTERRUPTED:
             under_way = _was_under_way(history, active.id)
+        elif active is not None and active.state is RunState.WAITING:
+            waits = _waits(history, active.id)
         history.close()
     now = scrub_all(asdict(found))  # found in the world: it may say anything
     if as_json:
@@ -184,7 +187,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
                 "target": settings.name,
                 "production": settings.production,
                 "now": now,
-                "run": {**summary_document(active), "under_way": under_way} if active else None,
+                "run": {**summary_document(active), "under_way": under_way, "waits": waits} if active else None,
                 "runner": asdict(holder) if holder else None,
                 "last_runs": [summary_document(run) for run in last],
             }
@@ -202,12 +205,30 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     else:
         where = f" at {active.step}" if active.step else ""
         print(f"Run {active.id}: {active.kind} to {active.to_version}, {active.state}{where}, {active.operator}")
+        if waits is not None:
+            mark, how = ("✗", "failed, and waits") if waits["kind"] == GateKind.FAILED else ("■", "waits")
+            print(
+                f"  {mark} {waits['title']} {how} for a person since {full_time(waits['since'])}: {waits['question']}"
+            )
         if under_way:
             print(f"  ! Its runner is gone. {under_way}\n    Take it up again: debvisor-tui attach {active.id}")
     for run in last:
         if active is None or run.id != active.id:
             versions = f"{run.from_version} → {run.to_version}"
             print(f"  {full_time(run.started_at)}  run {run.id}: {run.kind} {versions}, {state_words(run)}")
+
+
+def _waits(history: "StandingHistory", run: int) -> dict[str, Any] | None:
+    """What the run waits for, and since when (unix seconds)."""
+    view = history.run(run)
+    if view is None or view.gate is None:
+        return None
+    gate, step = view.gate, view.step(view.gate.step)
+    ended = [a.ended_at for s in view.steps for a in s.attempts if a.ended_at is not None]
+    since = max(ended, default=view.run.started_at)
+    if gate.kind in {GateKind.ATTEST, GateKind.ACKNOWLEDGE} and step.attempt is not None:
+        since = step.attempt.started_at
+    return {"kind": gate.kind, "step": gate.step, "title": step.title, "question": gate.question, "since": since}
 
 
 def _was_under_way(history: "StandingHistory", run: int) -> str:

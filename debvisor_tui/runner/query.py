@@ -33,10 +33,11 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
 
             return [asdict(version) for version in await versions(settings)]
         case "plan":
+            from debvisor_tui.runner.usual import usual_at
             from debvisor_tui.tasks.plan import plan_release
 
             plan = asdict(await plan_release(settings, args[0]))
-            usual = _usual(places)
+            usual = usual_at(settings, places)
             for step in plan["steps"]:
                 step["usual"] = usual.get(step["id"])
             return plan
@@ -48,14 +49,6 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
             return asdict(await plan_way_back(settings, History(places.journal), int(args[0]), options))
         case _:
             raise UsageError(f"No such question: {question}")
-
-
-def _usual(places: Places) -> dict[str, float]:
-    if not places.has_journal():
-        return {}
-    from debvisor_tui.store.history import History
-
-    return History(places.journal).usual()
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from debvisor_tui.runner.recovery import Found as Leftovers
 from debvisor_tui.runner.recovery import recover
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.server import Server
+from debvisor_tui.runner.usual import usual_seconds
 from debvisor_tui.runner.way_back import plan_way_back, release_of
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
@@ -86,7 +87,7 @@ class Session:
             raise UsageError(
                 f"{plan.to_version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:])
             )
-        usual = self._history.usual()
+        usual = usual_seconds(self._settings, self._history)
         steps = [
             PlannedStep(s.id, s.title, s.phase, s.why, self._shown(s.commands), s.manual, usual.get(s.id))
             for s in plan.steps

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def test_a_failed_rollback_is_not_answered_by_another_one(host: Host) -> None:
     assert "The rollback from v1.1.0 to v1.0.0 (run 2) has stopped. Done: " in done.stderr
     assert "Not done: Health." in done.stderr
     assert "debvisor-tui attach 2" in done.stderr
+    # What waits is said as what it is, and since when, also without a terminal.
+    assert "✗ Health failed, and waits for a person since " in call(host, "status").stdout
+    waits = json.loads(call(host, "status", "--json").stdout)["run"]["waits"]
+    assert (waits["kind"], waits["step"]) == ("failed", "health")
+    assert abs(waits["since"] - time.time()) < 60
 
 
 @pytest.mark.slow

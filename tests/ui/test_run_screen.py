@@ -149,6 +149,61 @@ def test_skipping_and_ending_want_a_reason(tmp_path: Path, key: str, answer: str
     play(main())
 
 
+def test_production_is_asked_once_more_before_the_first_change_and_the_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        def before_the_pull(story: seed.Story) -> None:
+            story.release()
+            story.play("review", "ci", "backup", "migration-check")
+            story.ready("pull")
+
+        async with theatre(tmp_path, before_the_pull) as t:
+            await t.press("enter")
+            await t.see("PRODUCTION production: Pull?")
+            await t.see("From here on the target is changed")
+            await t.press("enter", "enter")
+            assert t.runner.commands == []
+            await t.press("y")
+            await t.hear(("answer", {"answer": "run", "gate": gate("ready", "pull"), "reason": ""}))
+            t.story.play("pull")
+            t.story.ready("upgrade")
+            t.runner.say_event()
+            await t.see("Run Upgrade?")
+            await t.press("enter")  # it was crossed already, and users do not notice this one
+            await until(lambda: len(t.runner.commands) == 2, t.pilot)
+            t.story.play("upgrade")
+            t.story.ready("restart")
+            t.runner.say_event()
+            await t.see("Run Restart?")
+            await t.press("enter")
+            await t.see("USERS NOTICE THIS")
+            assert len(t.runner.commands) == 2
+
+    play(main())
+
+
+def test_what_was_skipped_is_said_again_at_every_later_gate(tmp_path: Path) -> None:
+    async def main() -> None:
+        def without_a_backup(story: seed.Story) -> None:
+            story.release()
+            story.play("review", "ci")
+            with story._frozen() as journal:
+                journal.settle_step(story.run, "backup", StepState.SKIPPED)
+            story.ready("migration-check")
+
+        async with theatre(tmp_path, without_a_backup) as t:
+            await t.see("! NO BACKUP in this run")
+            t.story.play("migration-check")
+            t.story.ready("pull")
+            t.runner.say_event()
+            await t.see("Run Pull?")
+            await t.see("! NO BACKUP in this run")
+            await t.press("enter")
+            await t.see("PRODUCTION production: Pull?")
+            await t.see("! NO BACKUP in this run: there is no last resort")
+
+    play(main())
+
+
 def test_a_failure_is_tried_again_by_r_and_not_by_enter(tmp_path: Path) -> None:
     async def main() -> None:
         async with theatre(tmp_path, SCENES["failed"].tell) as t:

@@ -235,7 +235,7 @@ class RunScreen(RunActs):
                 room = (GATE_TALL if self.has_class("-tall") else GATE_SHORT) - 1  # its title
                 way_back = not can_roll_back(view)
                 text = gate_text(
-                    gate,
+                    replace(gate, danger=self._danger_of(gate)),
                     step.why,
                     self.operator,
                     self._width,

@@ -179,12 +179,16 @@ class RunActs(RunStateScreen):
             await self._attest(gate)
         elif gate.kind is GateKind.ACKNOWLEDGE:
             agreed = await self.app.push_screen_wait(
-                ConfirmDialog(gate.question, gate.detail, danger=gate.danger, agree="agree, knowing this")
+                ConfirmDialog(gate.question, gate.detail, danger=self._danger_of(gate), agree="agree, knowing this")
             )
             if agreed:
                 await self._answer(gate, Answer.ACKNOWLEDGE)
         elif await self._crosses(gate):
             await self._answer(gate, ENTER[gate.kind])
+
+    def _danger_of(self, gate: Gate) -> str:
+        """What is in danger here, and what this run goes on without."""
+        return "\n".join(text for text in (gate.danger, *(risks(self.view) if self.view is not None else ())) if text)
 
     async def _crosses(self, gate: Gate) -> bool:
         """In production, what changes it or is noticed by users is asked once more; True to go on."""
