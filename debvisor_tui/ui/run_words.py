@@ -42,7 +42,7 @@ def can_roll_back(view: RunView) -> str:
     if view.run.state is RunState.ROLLED_BACK:
         return "This release is rolled back already."
     if view.run.kind is RunKind.RELEASE and not any(c.kind is not ChangeKind.BACKUP for c in in_place(view)):
-        return "Nothing has been changed yet, so there is nothing to roll back; c ends the run."
+        return "Nothing has been changed yet, so there is nothing to roll back; E ends the run."
     return ""
 
 

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key, key_name
-from debvisor_tui.ui.marks import RUN_MARKS, STEP_MARKS, Mark
+from debvisor_tui.ui.marks import NOT_ALL, RUN_MARKS, STEP_MARKS, Mark
 from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.widgets.fluid import Fluid, hang, page
 from debvisor_tui.ui.widgets.header import HeaderBar
@@ -36,13 +36,14 @@ OWNERS: tuple[tuple[str, str, str], ...] = (
 
 HOW_A_RUN_WORKS = (
     "A release is a run of the playbook's steps, in order. Nothing is touched before the first step is run.",
-    "Before each step the run waits at a gate (■): enter runs the step, s skips it with a reason, c ends the run.",
+    "Before each step the run waits at a gate (■): enter runs the step, s skips it with a reason, E ends the run.",
     "The run lives in a process of its own. Leave at any time (d, ctrl+q, a lost connection): it goes on, and waits "
     "at its next gate until somebody comes back.",
     "Every line, change, decision and fact is in the journal before it is on the screen. History shows it all.",
-    "A step that fails changes nothing further: retry it (r), skip it (s), end the run (c) or roll back (R).",
+    "A step that fails changes nothing further: retry it (r), skip it (s), end the run (E) or roll back (R).",
     "R shows the way back of what this run really changed. Nothing is undone before enter, and data that would be "
-    "lost is named before you agree.",
+    "lost, or stays lost, is named before you agree.",
+    "An answer is meant: a key that is held down, or was typed before its question was there, decides nothing.",
 )
 
 
@@ -75,7 +76,7 @@ class HelpScreen(DebvisorScreen[None]):
             owner = getattr(import_module(f"debvisor_tui.ui.{module}"), name)
             rows += [hang(does, width, INDENT, (keys, "bold")) for keys, does in keys_of(owner)]
         rows += [Content(), line(("GLYPHS", "bold $muted"))]
-        rows += [_marks("steps", STEP_MARKS.values(), width), _marks("runs", RUN_MARKS.values(), width)]
+        rows += [_marks("steps", STEP_MARKS.values(), width), _marks("runs", [*RUN_MARKS.values(), NOT_ALL], width)]
         rows.append(_marks("way back", ACTION_MARKS, width))
         places = self.session.places
         rows += [Content(), line(("WHERE THINGS LIE", "bold $muted"))]
