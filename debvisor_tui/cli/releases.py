@@ -267,7 +267,7 @@ def rollback(
     history = History(places.journal)
     release_id = run if run is not None else last_release(history).id
     options = RollbackOptions(database, restore_backup)
-    the_plan = asyncio.run(plan_way_back(settings, history, release_id, options))
+    the_plan = asyncio.run(plan_way_back(settings, history, release_id, options, all_rows=True))
     history.close()
     if plan:
         if as_json:

@@ -47,6 +47,8 @@ def parse_settings(path: Path) -> Settings:
         problems = problems_of(error) + stray
     else:
         if not stray:
+            for secret in (settings.database.url, settings.smoke.password):
+                secret.run_in(path.parent)
             publish(*_open_texts(settings))
             # Not where the program happens to be called from: the runner outlives that.
             platform = settings.platform.model_copy(update={"cwd": settings.platform.cwd or path.parent})

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
 
 from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import UsageError
@@ -90,6 +99,11 @@ class SecretRef(BaseModel):
         default=None, min_length=1, description="a command that prints it, as a list of its arguments"
     )
     plain: Annotated[str | None, Field(repr=False)] = None
+    _folder: Path | None = PrivateAttr(default=None)
+
+    def run_in(self, folder: Path) -> None:
+        """A command is run in `folder`, the config's, wherever the program was called from."""
+        self._folder = folder
 
     @model_validator(mode="before")
     @classmethod
@@ -155,7 +169,12 @@ class SecretRef(BaseModel):
         hint = "Run it by hand, as the same user, to see what it says."
         try:
             done = subprocess.run(
-                command, capture_output=True, stdin=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT, check=False
+                command,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=COMMAND_TIMEOUT,
+                check=False,
+                cwd=self._folder,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = getattr(error, "strerror", None) or f"no answer within {COMMAND_TIMEOUT:.0f} s"

@@ -74,8 +74,11 @@ def make_trusted_folder(folder: Path, what: str) -> None:
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
     require_trusted(folder, what)
-    if not folder.is_dir():
+    status = folder.stat()
+    if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    # Sticky or not: what others could lay there would be taken for ours.
+    _check_writers(folder, status, folder, what)
 
 
 def is_private_folder(folder: Path) -> bool:
@@ -93,6 +96,10 @@ def _check(here: Path, status: os.stat_result, path: Path, what: str) -> None:
     _check_owner(here, status, path, what)
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
         return
+    _check_writers(here, status, path, what)
+
+
+def _check_writers(here: Path, status: os.stat_result, path: Path, what: str) -> None:
     if status.st_mode & stat.S_IWOTH:
         raise _refusal(path, what, here, "everybody may write to", f"chmod o-w {here}")
     if status.st_mode & stat.S_IWGRP and not _alone_in(status.st_gid):

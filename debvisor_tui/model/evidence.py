@@ -107,7 +107,13 @@ class Migration:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         known = {k: v for k, v in data.items() if k not in {"operations", "down"}}
         return cls(
-            operations=tuple(Operation(**op) for op in data.get("operations", ())),
-            down=tuple(Operation(**op) for op in data.get("down", ())),
+            operations=tuple(map(_operation, data.get("operations", ()))),
+            down=tuple(map(_operation, data.get("down", ()))),
             **known,
         )
+
+
+def _operation(data: Mapping[str, Any]) -> Operation:
+    """An older journal does not tell what is unknown from what only breaks: it is not said to lose nothing."""
+    untold = bool(data.get("destructive")) and not data.get("drops")
+    return Operation(**{"unknown": untold, **data})

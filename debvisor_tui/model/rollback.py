@@ -183,8 +183,10 @@ def _stays_lost(changes: Sequence[Change]) -> tuple[str, ...]:
     # Also when the database went down before: what was lost then is not less lost now.
     moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
     taken: dict[str, int | None] = {}
-    for migration in _applied(moved):
-        taken |= migration.get("takes", {})
+    for migration in applied_by(moved):
+        harmful = migration.get("destructive") or migration.get("unknown")
+        untold = {f"what {migration['revision']} took away, if anything": None} if harmful else {}
+        taken |= migration.get("takes", untold)  # an older journal does not tell
     return tuple(
         f"{name} (not counted)" if count is None else f"{count} {_unit(name, count)} of {name}"
         for name, count in taken.items()
@@ -209,7 +211,7 @@ def _database(
     if not moved:
         return Action("revert-database", title, "nothing to undo: no migration was applied")
     recorded = moved[0].before.get("revision")
-    applied = _applied(moved)
+    applied = applied_by(moved)
     if not applied:
         known = "revision" in moved[-1].after
         where = f"still at {recorded or 'base'}" if known else "no migration was pending"
@@ -264,7 +266,7 @@ def _blocked(moved: Sequence[Change], applied: Sequence[Mapping[str, Any]]) -> s
     )
 
 
-def _applied(moved: Sequence[Change]) -> list[Mapping[str, Any]]:
+def applied_by(moved: Sequence[Change]) -> list[Mapping[str, Any]]:
     """The migrations that stand, oldest first; where that is not known, all that could.
 
     Where an attempt begins is what became of the one before it, should that never have been recorded.

@@ -66,7 +66,8 @@ class Database(Protocol):
     def revision(self) -> str | None:
         """The alembic revision; None before the first. LookupError if only alembic itself can tell."""
 
-    def contents(self) -> Contents: ...
+    def contents(self, stop: threading.Event | None = None) -> Contents:
+        """What it holds now; `stop` ends the counting with a WorkFailed."""
 
     def count(self, names: Sequence[str]) -> dict[str, int | None]:
         """Rows of each "table", values that are not NULL of each "table.column"; None if that cannot be told."""

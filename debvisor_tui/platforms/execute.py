@@ -25,7 +25,16 @@ LAST_WORDS = 3.0  # seconds for what an ended group wrote last to reach its sink
 GIT_KEPT = frozenset(
     {
         *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
-        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"),
+        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_COMMAND"),
+    }
+)
+#: What belongs to one repository (git rev-parse --local-env-vars), and must not reach another command that calls git.
+GIT_LOCAL = frozenset(
+    {
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"),
+        *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_CONFIG"),
+        *("GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE"),
+        *("GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_CEILING_DIRECTORIES"),
     }
 )
 
@@ -96,7 +105,7 @@ async def execute(
         cut = cut or len(tail) > TAIL_LIMIT
         del tail[:-TAIL_LIMIT]
 
-    child = _start(argv, cwd, {**callers_environment(), **(env or {})})
+    child = _start(argv, cwd, {**callers_environment(argv), **(env or {})})
     pumps: tuple[Pump, ...] = ()
     try:
         assert child.stdout  # noqa: S101 - both are pipes
@@ -123,13 +132,22 @@ async def execute(
     return Completed(tuple(argv), child.returncode, bytes(kept), last_words, left_open)
 
 
-def callers_environment() -> dict[str, str]:
-    """This process's environment without the git variables that say which repository, index or hook is meant.
+def callers_environment(argv: Sequence[str]) -> dict[str, str]:
+    """This process's environment for `argv`, without what points git at another repository, index or hook.
 
-    A hook or a script that started us has them set for its own repository, and git obeys them before any option. What
-    names the caller's own configuration, or how to reach a remote, stays.
+    A hook or a script that started us has it set for its own repository, and git obeys it before any option. Git
+    itself gets, of its own variables, only what names the caller's configuration, or how to reach a remote.
     """
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in GIT_KEPT}
+    is_git = bool(argv) and Path(argv[0]).name == "git"
+
+    def stays(name: str) -> bool:
+        if not name.startswith("GIT_"):
+            return True
+        if is_git:
+            return name in GIT_KEPT
+        return name not in GIT_LOCAL and not name.startswith("GIT_CONFIG_")
+
+    return {name: value for name, value in os.environ.items() if stays(name)}
 
 
 async def run_quietly(

@@ -55,8 +55,10 @@ class SQLite:
         with explained(self.path), closing(_reader(self.path)) as db:
             return _revision(db, strict=True)
 
-    def contents(self) -> Contents:
+    def contents(self, stop: threading.Event | None = None) -> Contents:
         with explained(self.path), closing(_reader(self.path)) as db:
+            if stop is not None:
+                db.set_progress_handler(stop.is_set, 100_000)
             return _contents(db)
 
     def count(self, names: Sequence[str]) -> dict[str, int | None]:

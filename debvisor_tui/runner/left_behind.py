@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.rollback import applied_by
+from debvisor_tui.model.standing import stands
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, RunView
 from debvisor_tui.store.history import History
@@ -24,14 +26,18 @@ def _note(now: Now, history: History) -> str:
         before = runs[-1].id
         for run in runs:
             view = history.run(run.id) if run.kind is RunKind.RELEASE else None
-            moved = _moved(view) if view is not None else ()
-            if not moved or view is None:
+            if view is None:
+                continue
+            if stands(run.kind, run.state, view.changes):
+                return ""  # that one runs now, and the database may well be its own
+            moved = _moved(view)
+            if not moved:
                 continue
             left = [change for change in moved if change.state is not ChangeState.UNDONE]
-            stands = bool(left) and left[-1].after.get("revision") == now.revision
-            if run.state is not RunState.ROLLED_BACK or not stands:
+            still = bool(left) and left[-1].after.get("revision") == now.revision
+            if run.state is not RunState.ROLLED_BACK or not still:
                 return ""
-            count = sum(len(change.before.get("pending", ())) for change in left)
+            count = len(applied_by(left))
             migrations = "1 migration" if count == 1 else f"{count} migrations"
             return (
                 f"The database is {migrations} ahead of {run.from_version}: run {run.id} was rolled back without it."

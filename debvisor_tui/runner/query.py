@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,14 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
                 from debvisor_tui.runner.left_behind import with_left_behind
                 from debvisor_tui.store.history import History
 
-                now = with_left_behind(now, History(places.journal))
+                try:
+                    history = History(places.journal)
+                    try:
+                        now = with_left_behind(now, history)
+                    finally:
+                        history.close()
+                except DebvisorError as error:  # what runs is known all the same
+                    now = replace(now, problems=(*now.problems, error.what))
             return asdict(now)
         case "versions":
             from debvisor_tui.tasks.plan import versions
@@ -46,7 +53,9 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
             from debvisor_tui.store.history import History
 
             options = RollbackOptions.from_json(json.loads(args[1]))
-            return asdict(await plan_way_back(settings, History(places.journal), int(args[0]), options))
+            return asdict(
+                await plan_way_back(settings, History(places.journal), int(args[0]), options, all_rows=True)
+            )
         case _:
             raise UsageError(f"No such question: {question}")
 

@@ -12,6 +12,8 @@ from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES
 from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.store.history import History
 
+COUNTING = 5.0  # seconds for the rows of all tables; then they count as not counted
+
 
 def release_of(history: History, run: int) -> RunSummary:
     """The release that rolling back `run` undoes: itself, or the one that rollback `run` was to undo."""
@@ -33,9 +35,18 @@ def last_release(history: History) -> RunSummary:
 
 
 async def plan_way_back(
-    settings: Settings, history: History, run: int, options: RollbackOptions, *, count: bool = True
+    settings: Settings,
+    history: History,
+    run: int,
+    options: RollbackOptions,
+    *,
+    count: bool = True,
+    all_rows: bool = False,
 ) -> RollbackPlan:
-    """The plan for release `run`; with `count`, the rows that going down would lose are counted on the database."""
+    """The plan for release `run`; with `count`, the rows that going down would lose are counted on the database.
+
+    `all_rows`: also those of every table that a restore would take with it, for who looks and can wait a moment.
+    """
     release = release_of(history, run)
     view = history.run(release.id)
     assert view is not None  # noqa: S101 - it was there a line ago
@@ -56,7 +67,7 @@ async def plan_way_back(
         from debvisor_tui.tasks.losses import count_losses
 
         losses = await count_losses(settings, sorted(names))
-    written = await _written(settings, view) if count else None
+    written = await _written(settings, view) if count and all_rows else None
     return plan_rollback(
         release.id,
         release.to_version,
@@ -75,10 +86,12 @@ async def _written(settings: Settings, view: RunView) -> dict[str, int | None] |
     held = verified[-1].value.get("rows") if verified else None
     if not isinstance(held, Mapping):
         return None
+    from debvisor_tui.tasks.blocking import in_thread
     from debvisor_tui.tasks.database import open_target
 
     try:
-        now = (await asyncio.to_thread(open_target(settings).contents)).rows
-    except DebvisorError:
+        async with asyncio.timeout(COUNTING):
+            now = (await in_thread(open_target(settings).contents)).rows
+    except (DebvisorError, TimeoutError):
         return None
     return {name: max(count - int(held.get(name, 0)), 0) for name, count in now.items() if name != "alembic_version"}

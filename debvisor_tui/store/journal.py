@@ -136,7 +136,8 @@ class Journal(JournalFile):
             self._move_run(tx, run, new, reason)
             release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
             if release is not None:
-                tx.execute(update(t.run).where(t.run.c.id == release).values(note=note))
+                if new is RunState.SUCCEEDED:
+                    tx.execute(update(t.run).where(t.run.c.id == release).values(note=note))
                 outcome = RunState.ROLLED_BACK if new is RunState.SUCCEEDED else RunState.ROLLBACK_FAILED
                 self._move_run(tx, release, outcome, f"run {run} {new}")
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +197,7 @@ async def _look(settings: Settings, execute: Executor, command: str, tree: Tree 
             f"There is no database at {database.url.partition('://')[2].removeprefix('/')}",
             "Is database.url right? Nothing was made in its place.",
         )
-    with scratch("look") as folder:
+    with _room() as folder:
         copy = await in_thread(lambda stop: database.snapshot(folder, stop))
         given = settings.database.url.resolve("database.url").reveal()
         names = {given: copy.url, database.url: copy.url, str(copy.live): str(copy.path)}
@@ -208,6 +208,21 @@ async def _look(settings: Settings, execute: Executor, command: str, tree: Tree 
         }
         env = {**env, "DATABASE_URL": copy.url, "TMPDIR": str(folder)}
         return await _ask(settings, execute, command, tree=tree, env=env, options=("--look", str(copy.live)))
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[Path]:
+    """A folder for the copy; WorkFailed if there is no room for it."""
+    try:
+        made = scratch("look")
+        folder = made.__enter__()
+    except OSError as error:
+        raise WorkFailed(
+            f"There is no room for a copy of the database to look at: {error.strerror}.", "See: df -h /tmp"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        stack.push(made)
+        yield folder
 
 
 def _renamed(value: str, names: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ async def what_runs_now(settings: Settings) -> Now:
     if not answers:
         notes = (f"Nothing answers; {checked_out or 'an unknown version'} is checked out.",)
     elif told and not same and checked_out:
-        notes = (f"{told} answers; {checked_out} is checked out, and the service was not restarted on it.",)
+        notes = (f"{told} answers; {checked_out} is checked out. Was the service restarted since?",)
     return Now(version, commit, revision, probes, problems, checked_out, bool(told), notes)
 
 

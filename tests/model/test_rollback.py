@@ -235,6 +235,8 @@ def test_what_the_release_took_away_stays_lost_unless_the_backup_is_restored() -
     assert (restored.stays_lost, restored.note) == ((), "")
     unknown = [migration("d4", destructive=True) | {"takes": {"what d4 takes away, if anything": None}}]
     assert plan(CODE, database(unknown)).stays_lost == ("what d4 takes away, if anything (not counted)",)
+    older = plan(CODE, database(DESTRUCTIVE))  # journaled before it was counted
+    assert older.stays_lost == ("what d4 took away, if anything (not counted)",)
     only_half = plan(BACKUP, CODE, database(taking, reached="c3", state=ChangeState.FAILED))
     assert only_half.stays_lost == (), "the migration that takes it was not applied"
 

@@ -106,6 +106,10 @@ def test_the_callers_git_variables_never_reach_git(tmp_path: Path, monkeypatch: 
     assert asyncio.run(git.head()) == heads["checkout"] != heads["other"]
     assert asyncio.run(git.changed_files()) == ()
     assert not mark.exists()
+    monkeypatch.setenv("GIT_COMMIT", "of the pipeline")
+    env = asyncio.run(run_quietly(["env"], capture=True)).text
+    assert "GIT_COMMIT=of the pipeline" in env, "what a pipeline tells its own commands is not git's"
+    assert not {"GIT_DIR", "GIT_INDEX_FILE", "GIT_CONFIG_COUNT"} & {row.partition("=")[0] for row in env.splitlines()}
 
 
 def test_versions_sort_as_people_mean_them() -> None:

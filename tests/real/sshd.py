@@ -74,6 +74,19 @@ class Login:
             except pexpect.EOF:
                 raise AssertionError(f"the line is closed; the screen:\n{self.screen}") from None
 
+    def decide(self, keys: str, *seen: str | Callable[[str], object]) -> None:
+        """Type an answer until it is taken: what comes just after its question was painted answers nothing."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.type(keys)
+            again = time.monotonic() + 1.0
+            while time.monotonic() < again:
+                if all(s in self.screen if isinstance(s, str) else s(self.screen) for s in seen):
+                    return
+                with contextlib.suppress(pexpect.TIMEOUT):
+                    self._stream.feed(self._ssh.read_nonblocking(65_536, timeout=0.1))
+            assert time.monotonic() < end, f"waited in vain for {seen}; the screen:\n{self.screen}"
+
     def read_to_end(self) -> None:
         """Read until the line is closed, as it is when the server's side has gone."""
         self._ssh.expect(pexpect.EOF, timeout=PATIENCE)

@@ -115,6 +115,8 @@ def test_a_database_that_a_rollback_left_ahead_of_the_code_is_said(tmp_path: Pat
     for _ in range(60):
         release(journal, moved=False)
     assert with_left_behind(now, history).notes == (said,), "however many runs came after it"
+    release(journal, moved=True, state=RunState.SUCCEEDED)
+    assert with_left_behind(now, history).notes == (), "a newer release with the same migration runs on it now"
     history.close()
     journal.close()
 

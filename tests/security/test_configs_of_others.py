@@ -134,3 +134,25 @@ def test_folders_that_are_made_are_private_whatever_the_umask(tmp_path: Path) ->
     finally:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o700, 0o700]
+
+
+def test_a_folder_where_a_group_may_write_is_not_taken_sticky_or_not(tmp_path: Path) -> None:
+    for mode in (0o2770, 0o1770, 0o1777):
+        shared = tmp_path / oct(mode)
+        shared.mkdir()
+        os.chown(shared, 0, NOBODY.pw_gid)
+        shared.chmod(mode)
+        with pytest.raises(UsageError, match="may write to"):
+            make_trusted_folder(shared, "state folder")
+
+
+def test_a_secret_s_command_runs_in_the_config_s_folder_wherever_it_is_asked_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret.sh").write_text("echo sqlite:////srv/mine.db\n", encoding="utf-8")
+    document: Any = tomlkit.parse(template("web1"))
+    document["database"]["url"] = {"command": ["sh", "secret.sh"]}
+    path = tmp_path / "debvisor.toml"
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    monkeypatch.chdir("/")
+    assert load_settings(path).database.url.resolve("database.url").reveal() == "sqlite:////srv/mine.db"

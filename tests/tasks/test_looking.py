@@ -58,6 +58,10 @@ HARM = {
     "a tree's removal": "__import__('shutil').rmtree('{folder}/checkout')",
     "a folder": "__import__('os').makedirs('{folder}/made/deep')",
     "a fork": "__import__('os').fork()",
+    "a rename out of the room": "__import__('os').replace(__import__('tempfile').mkstemp()[1], '{folder}/precious')",
+    "a link out of the room": "__import__('os').link(__import__('tempfile').mkstemp()[1], '{folder}/made')",
+    "a symbolic link": "__import__('os').symlink('/dev/null', '{folder}/made')",
+    "an open file's mode": "__import__('os').chmod(__import__('os').open('{folder}/precious', 0), 0)",
 }
 
 
@@ -95,6 +99,30 @@ def test_what_is_imported_for_a_look_reaches_nothing(release: Release, harm: str
     # The live database is the copy to whoever opens it while all is read; nothing was refused there.
     assert bool(found.migrations[0].unknown) == (where == "migration" and not opens_live)
     assert bool(found.refused) == (not opens_live)
+
+
+ATTACHES = (
+    "__import__('sqlite3').connect(':memory:').executescript(\"ATTACH '{folder}/panel.db' AS x; DELETE FROM x.node\")"
+)
+INTO = "__import__('sqlite3').connect(':memory:').execute(\"VACUUM INTO '{folder}/made'\")"
+
+
+@pytest.mark.parametrize("harm", [ATTACHES, INTO], ids=["attach", "vacuum into"])
+def test_no_sql_opens_another_file(release: Release, harm: str) -> None:
+    """What SQLite opens by itself raises no audit event; its own authorizer refuses it."""
+    body = harm.format(folder=release.folder)
+    release.migration("b2", "a1", f"try:\n        {body}\n    except Exception:\n        pass")
+    before = _state(release)
+    (migration,) = run(pending(release.settings)).migrations
+    assert _state(release) == before
+    assert "it would open the database" in migration.unknown
+
+
+def test_a_temporary_file_of_its_own_is_no_refusal(release: Release) -> None:
+    uses = "__import__('tempfile').TemporaryFile().write(b'x'); __import__('tempfile').mkdtemp()"
+    release.migration("b2", "a1", f"{uses}; op.add_column('node', sa.Column('region', sa.Text))")
+    found = run(pending(release.settings))
+    assert (found.migrations[0].unknown, found.refused) == ("", ())
 
 
 def test_a_look_that_cannot_do_without_says_what_was_refused(release: Release, server: socket.socket) -> None:

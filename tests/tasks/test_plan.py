@@ -109,7 +109,7 @@ def test_what_runs_now_is_what_answers_and_not_what_is_checked_out(host: Host) -
         site.json("/health/live", '{"status": "ok", "version": "0.9.0"}')
         now = asyncio.run(what_runs_now(host.settings(site.base)))
         assert (now.version, now.checked_out) == ("0.9.0", "v1.0.0")
-        assert now.notes == ("0.9.0 answers; v1.0.0 is checked out, and the service was not restarted on it.",)
+        assert now.notes == ("0.9.0 answers; v1.0.0 is checked out. Was the service restarted since?",)
         site.json("/health/live", '{"status": "ok"}')
         now = asyncio.run(what_runs_now(host.settings(site.base)))
         assert (now.version, now.proven, now.notes) == ("v1.0.0", False, ()), "it does not say what it is"

@@ -19,16 +19,19 @@ import os
 import sqlite3
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, FrozenSet, Iterator, List, NamedTuple, Optional  # noqa: UP035 - it may run Python 3.8
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+SQLITE_ATTACH = 24  # the authorizer's action code (sqlite.org/c3ref/c_alter_table.html)
+
 #: Audit events (docs.python.org/3/library/audit_events.html) that change something, by what is refused.
 CHANGES = {
     "os.remove": "remove {0}",
-    "os.rename": "rename {0} to {1}",
+    "os.rename": "rename {0} to {1}",  # both ways: what is moved out of the room writes there
     "os.rmdir": "remove the folder {0}",
     "os.truncate": "truncate {0}",
     "os.link": "link {0} to {1}",
@@ -103,7 +106,7 @@ class Closed:
         self.live, self.copy = os.path.realpath(live), os.path.realpath(copy)
         self._room = os.path.dirname(self.copy) + os.sep
         self._recording = False
-        self._busy = False
+        self._busy = threading.local()  # while a refusal is written down, by the thread that does it
         # What a release writes for itself as it starts: its log files and temporary ones.
         logging.config.fileConfig = lambda *_, **__: None
         logging.config.dictConfig = lambda *_, **__: None
@@ -135,7 +138,9 @@ class Closed:
         def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
             if self._means_live(database):
                 database, kwargs = self.copy, {**kwargs, "uri": False}
-            return real(database, *args, **kwargs)
+            connection = real(database, *args, **kwargs)
+            connection.set_authorizer(self._authorize)  # ATTACH and VACUUM INTO open files that no audit event names
+            return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = connect
 
@@ -155,23 +160,32 @@ class Closed:
             text = unquote(urlsplit(text).path)
         return os.path.realpath(text) if text and text != ":memory:" else ""
 
+    def _authorize(self, action: int, name: Any, *_: Any) -> int:
+        if action != SQLITE_ATTACH or not name or name == ":memory:":
+            return sqlite3.SQLITE_OK
+        self._keep(f"it would open the database {' '.join(str(name).split())[:200]} by itself", str(name))
+        return sqlite3.SQLITE_DENY
+
     def _look(self, event: str, args: Any) -> None:
-        if self._busy or not self._is_refused(event, args):
+        if getattr(self._busy, "now", False) or not self._is_refused(event, args):
             return
-        self._busy = True
+        database = str(args[0]) if event == "sqlite3.connect" else ""
+        refusal = self._keep("it would " + self._words(event, args), database)
+        raise CannotTell(refusal.what) if self._recording else Denied(refusal)
+
+    def _keep(self, what: str, database: str) -> Refusal:
+        self._busy.now = True
         try:
-            what = "it would " + self._words(event, args)
             files = set()
             frame: Optional[FrameType] = sys._getframe(1)  # noqa: UP045
             while frame is not None:
                 files.add(os.path.realpath(frame.f_code.co_filename))
                 frame = frame.f_back
-            database = str(args[0]) if event == "sqlite3.connect" else ""
             refusal = Refusal(what, database, frozenset(files))
             self.refusals.append(refusal)
+            return refusal
         finally:
-            self._busy = False
-        raise CannotTell(what) if self._recording else Denied(refusal)
+            self._busy.now = False
 
     def _is_refused(self, event: str, args: Any) -> bool:
         if event == "open":
@@ -181,8 +195,12 @@ class Closed:
             return not self._is_own(args[0]) and not os.path.isdir(args[0])
         if event == "sqlite3.connect":
             return self._is_foreign(args[0])
+        if event in {"os.rename", "os.link", "shutil.move"}:
+            return not all(self._is_room(path) for path in args[:2])
+        if event == "os.symlink":
+            return not self._is_room(args[1])
         if event in CHANGES:
-            return not self._is_own(args[0])
+            return not self._is_room(args[0])
         return event in PROCESSES or event in SOCKETS
 
     def _is_foreign(self, database: Any) -> bool:
@@ -191,13 +209,22 @@ class Closed:
         return path != "" and (self._recording or path != self.copy)
 
     def _is_own(self, path: Any) -> bool:
+        """What may be opened for writing: the room's files (also unnamed ones, O_TMPFILE), and nothing at all."""
         if isinstance(path, int):  # it is open already
             return True
+        real = self._real(path)
+        return real == os.devnull or real + os.sep == self._room or real.startswith(self._room)
+
+    def _is_room(self, path: Any) -> bool:
+        """What may be changed in other ways. An open file may be anybody's, so a descriptor does not count."""
+        return not isinstance(path, int) and self._real(path).startswith(self._room)
+
+    @staticmethod
+    def _real(path: Any) -> str:
         try:
-            real = os.path.realpath(os.fsdecode(path))
+            return os.path.realpath(os.fsdecode(path))
         except (TypeError, ValueError):
-            return False
-        return real == os.devnull or real.startswith(self._room)
+            return ""
 
     def _words(self, event: str, args: Any) -> str:
         shown = [" ".join(str(arg).split())[:200] for arg in args]

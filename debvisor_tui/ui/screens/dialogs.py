@@ -211,12 +211,12 @@ class TypedDialog(_Scrolling[bool]):
     def __init__(self, title: str, text: str | Content, *, danger: str, expected: str) -> None:
         super().__init__(classes="-danger")
         self._parts = (title, text, danger)
-        self._expected = expected
+        self._expected = expected.strip()
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield from _head(*self._parts)
-            yield AnswerField(placeholder=f"type {self._expected} to agree", max_length=100)
+            yield AnswerField(placeholder=f"type {self._expected} to agree", max_length=max(100, len(self._expected)))
             yield _Keys(("enter", "do it, once the name is typed"), ("esc", "back, nothing is done"))
 
     @on(Input.Submitted)

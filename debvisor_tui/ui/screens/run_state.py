@@ -3,6 +3,7 @@
 from textual import on
 from textual.reactive import reactive
 
+from debvisor_tui.model.errors import Refused
 from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.verdict import Sample
@@ -179,7 +180,9 @@ class RunStateScreen(LogScreen[None]):
         self.trouble = None
         if message.error is not None:
             self.say_error(message.error)
-        if message.state is None or message.state in UNFINISHED or self.stranded:
+        refused = isinstance(message.error, Refused)  # asking again would not change its mind
+        gone = message.state is None and message.error is None  # there is no such run
+        if not refused and not gone and (message.state is None or message.state in UNFINISHED):
             self.look_for_runner()
 
     def watch_view(self) -> None:
