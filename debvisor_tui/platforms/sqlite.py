@@ -69,27 +69,30 @@ class SQLite:
         file = folder / self.path.name
         whole = self.size() <= SNAPSHOT
         if whole:
-            self.back_up(file, lambda done, total: None, stop)
+            self._copy_to(file, lambda done, total: None, stop)
         else:
             with explained(self.path, file), closing(_reader(self.path)) as source:
                 _write_schema(source, file)
         return Snapshot(f"sqlite:///{file}", file, self.path, whole)
 
     def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
+        reach("the copy before")
+        self._copy_to(file, progress, stop)
+        reach("the copy after")
+
+    def _copy_to(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         with explained(self.path, file), closing(_reader(self.path)) as source:
             if source.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 # A read transaction pins the snapshot: writers go on, and the copy never starts again.
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             # Without WAL a held read lock would make the service's commits fail, so there the copy may be disturbed.
-            reach("the copy before")
             try:
                 _write_copy(source, file, progress, stop, PAGES)
             except _Disturbed:
                 _remove_side_files(file)
                 os.truncate(file, 0)
                 _write_copy(source, file, progress, stop, -1)
-            reach("the copy after")
 
     def check(self, file: Path, stop: threading.Event) -> Contents:
         with explained(file), closing(_reader(file, immutable=True)) as db:

@@ -59,8 +59,10 @@ def test_the_clock_is_set_in_mid_step_and_in_mid_watch(
     monkeypatch.setenv("SHIFTED_CLOCK", str(clock))
 
     async def story() -> int:
-        begun = time.monotonic()
         run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        begun = (
+            time.monotonic()
+        )  # a run begins when it is journaled: how long its runner takes to start is not its own
         async with attached(host) as (client, _):
             await until(lambda: bool(host.view(run).step("review").attempts), "the step works")
             set_to(clock, jump)
