@@ -17,6 +17,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.text import one_line
 from debvisor_tui.ui.asks import Asks
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.hand import Hand
@@ -136,7 +137,8 @@ class DebvisorApp(App[int]):
         return await asyncio.to_thread(copy, text, driver.write if driver is not None else lambda _: None)
 
     def title_says(self, text: str) -> None:
-        """The terminal's title; `text` is made of our own words and cleaned names."""
+        """Set the terminal's title. Step names are read from a journal, so they are cleaned here, too."""
+        text = one_line(text, 80)
         if text != self._title_said and self._driver is not None and not self.is_headless:
             self._title_said = text
             self._driver.write(f"\x1b]2;{text}\x07")
