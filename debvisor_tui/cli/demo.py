@@ -79,7 +79,7 @@ def _make(folder: Path | None, fault: str | None, monitor: str) -> "Sandbox":
     if folder is None:
         from dataclasses import asdict
 
-        from debvisor_tui.runner.identity import myself
+        from debvisor_tui.system.procfs import myself
 
         (where / OWNER).write_text(json.dumps(asdict(myself())), encoding="utf-8")
     try:
@@ -170,15 +170,15 @@ def _end_runner(places: "Places") -> None:
 def _sweep() -> None:
     """Remove temporary sandboxes whose owner was killed before it could, and in which no run goes on."""
     from debvisor_tui.config.trust import is_private_folder
-    from debvisor_tui.runner.identity import ProcessIdentity
     from debvisor_tui.runner.lock import find_holder
     from debvisor_tui.sandbox.host import Sandbox
+    from debvisor_tui.system.procfs import ProcessId
 
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if not is_private_folder(folder):
             continue  # another user's, whatever it looks like: its programs are not run
         try:
-            owner = ProcessIdentity(**json.loads((folder / OWNER).read_text(encoding="utf-8")))
+            owner = ProcessId(**json.loads((folder / OWNER).read_text(encoding="utf-8")))
             if owner.alive():
                 continue
             sandbox = Sandbox.open(folder)

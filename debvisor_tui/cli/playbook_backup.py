@@ -50,8 +50,8 @@ def create(
 @app.command("list")
 def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """All backups of the target, newest first; those that were broken off are marked."""
+    from debvisor_tui.adapters.migrations.alembic import open_target
     from debvisor_tui.tasks.backup_catalog import list_backups
-    from debvisor_tui.tasks.database import open_target
 
     settings = settings_of(context)
     backups = list_backups(settings.backup.dir, settings.name, open_target(settings).suffix)
@@ -103,8 +103,8 @@ async def _loss(settings: "Settings", backup: "Backup") -> str:
     """What a restore would take away, in words."""
     import asyncio
 
+    from debvisor_tui.adapters.migrations.alembic import open_target
     from debvisor_tui.model.errors import WorkFailed
-    from debvisor_tui.tasks.database import open_target
 
     text = (
         f"This puts the database of {settings.name} back to {_when(backup)} ({backup.tag}, "

@@ -21,7 +21,7 @@ app = typer.Typer(
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """What an upgrade with the code in place would do; destructive operations are marked. Nothing is changed."""
-    from debvisor_tui.tasks.database import pending
+    from debvisor_tui.adapters.migrations.alembic import pending
     from debvisor_tui.tasks.losses import count_losses
     from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, warn
 
@@ -50,7 +50,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
 @app.command()
 def upgrade(context: typer.Context) -> None:
     """Apply every pending migration of the code in place."""
-    from debvisor_tui.tasks.database import pending
+    from debvisor_tui.adapters.migrations.alembic import pending
     from debvisor_tui.tasks.losses import count_losses
     from debvisor_tui.tasks.migration_check import drops_on_the_way_up, warn
     from debvisor_tui.tasks.standalone import StandaloneContext
@@ -74,12 +74,12 @@ def downgrade(
     target: Annotated[str, typer.Argument(metavar="-N|REVISION|base", help="How far: -1, a revision, or base.")],
 ) -> None:
     """Go down with the code in place, which must still know the way."""
+    from debvisor_tui.adapters.migrations.alembic import current_revision
     from debvisor_tui.model.errors import UsageError
     from debvisor_tui.model.text import one_line
-    from debvisor_tui.tasks.database import current_revision
+    from debvisor_tui.model.wording import counted
     from debvisor_tui.tasks.revert_database import move_down
     from debvisor_tui.tasks.standalone import StandaloneContext
-    from debvisor_tui.tasks.words import counted
 
     if not re.fullmatch(r"-[1-9]\d{0,3}|[A-Za-z0-9_]{1,64}", target):
         raise UsageError(f"{one_line(target, 80)!r} is no place to go down to", "Expected -1, a revision, or base.")
@@ -98,7 +98,7 @@ def downgrade(
 @app.command()
 def current(context: typer.Context) -> None:
     """The revision that the database stands at; "base" before the first."""
-    from debvisor_tui.tasks.database import current_revision
+    from debvisor_tui.adapters.migrations.alembic import current_revision
 
     settings = settings_of(context)
     print(work(settings, "db-current", lambda ctx: current_revision(settings, ctx.execute)) or "base")
@@ -109,7 +109,7 @@ def history_(context: typer.Context, as_json: JsonOption = False) -> None:
     """Every revision that the code in place knows, oldest first; where the database stands is marked."""
     from dataclasses import asdict
 
-    from debvisor_tui.tasks.database import history
+    from debvisor_tui.adapters.migrations.alembic import history
 
     settings = settings_of(context)
     revisions = work(settings, "db-history", lambda ctx: history(settings, ctx.execute))

@@ -16,17 +16,16 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.text import Redactor, clean_all
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.platforms.execute import Completed, execute
-from debvisor_tui.platforms.failpoints import reach
-from debvisor_tui.platforms.failures import could_not_start, describe_failure, short_name
-from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.leftovers import MARK, new_mark
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
-from debvisor_tui.store.clock import boot_id
 from debvisor_tui.store.history import History
+from debvisor_tui.system.execute import Completed, execute
+from debvisor_tui.system.failpoints import reach
+from debvisor_tui.system.failures import could_not_start, describe_failure, short_name
+from debvisor_tui.system.procfs import boot_id, identify
 from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
 
 

@@ -16,7 +16,6 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
-from debvisor_tui.platforms.failpoints import at
 from debvisor_tui.runner.context import RunnerContext, limit_of, time_limit
 from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
@@ -25,6 +24,7 @@ from debvisor_tui.runner.recovery import Found as Leftovers
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
+from debvisor_tui.system.failpoints import at
 from debvisor_tui.tasks.base import Job, Reply, Task
 from debvisor_tui.tasks.registry import task_for
 

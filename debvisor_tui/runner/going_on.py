@@ -13,7 +13,7 @@ from typing import Any
 
 from debvisor_tui.config.trust import is_private_folder, make_trusted_folder, read_trusted, require_trusted
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.runner.identity import ProcessIdentity, myself
+from debvisor_tui.system.procfs import ProcessId, myself
 
 MAX_BYTES = 16_384
 
@@ -84,11 +84,11 @@ def _require_own(folder: Path) -> None:
         raise UsageError(f"The folder {folder} is not a private folder of yours.", f"Remove it: rm -r {folder}")
 
 
-def _read(path: Path) -> tuple[ProcessIdentity, GoingOn] | None:
+def _read(path: Path) -> tuple[ProcessId, GoingOn] | None:
     """None if it is gone, not whole, or not to be believed."""
     try:
         told: dict[str, Any] = json.loads(read_trusted(path, "registration", MAX_BYTES))
-        identity = ProcessIdentity(int(told["pid"]), int(told["start_ticks"]), str(told["boot_id"]))
+        identity = ProcessId(int(told["pid"]), int(told["start_ticks"]), str(told["boot_id"]))
         return identity, GoingOn(Path(str(told["config"])), Path(str(told["state_dir"])))
     except (OSError, ValueError, TypeError, KeyError, UsageError):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from debvisor_tui.model.text import one_line
 from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.peers import account
+from debvisor_tui.system.procfs import cmdline, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +64,12 @@ def _describe(pid: int) -> Holder:
     try:
         folder = Path(f"/proc/{pid}")
         user = account(folder.stat().st_uid)
-        since = _started(folder)
-        argv = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
-    except (OSError, ValueError, IndexError):
+        since = found.started if (found := identify(pid)) else since
+        argv = cmdline(pid)
+    except OSError:
         pass  # gone meanwhile, of another namespace, or hidden: what is known so far must do
     who, what, state_dir = user or "somebody", one_line(" ".join(argv), 80) or "an unknown process", ""
     if (runner := RunnerArgv.parse(argv)) is not None:
         what, state_dir, named = one_line(runner.what, 60), one_line(runner.state_dir, 200), one_line(runner.who, 60)
         who = named if named == user else f"{named} as {user}"
     return Holder(pid, who, what, since, user=user, state_dir=state_dir)
-
-
-def _started(folder: Path) -> float:
-    """When the process began, in unix seconds: proc(5), field 22 of stat, in clock ticks after boot."""
-    ticks = int((folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")

@@ -8,13 +8,19 @@ import signal
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 
 from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
-from debvisor_tui.platforms.process import groups_of_session
-from debvisor_tui.runner.identity import ProcessIdentity, identify
-from debvisor_tui.store.clock import boot_id
+from debvisor_tui.system.procfs import (
+    ProcessId,
+    boot_id,
+    cmdline,
+    environ,
+    groups_of_session,
+    identify,
+    pids,
+    session,
+)
 
 #: In the environment of every child: a random word that the journal has known before the child was there.
 MARK = "DEBVISOR_TUI_CHILD"
@@ -51,34 +57,32 @@ async def end_leftovers(child: Child) -> list[Leftover]:
     if child.boot_id != boot_id():
         return []
     leader = _leader(child)
-    session = leader.pid if leader is not None else child.pid
-    if session is None:
+    led = leader.pid if leader is not None else child.pid
+    if led is None:
         return []
     found = {leader} if leader is not None else set()
-    found = _session_of(session, found, child.nonce)
+    found = _session_of(led, found, child.nonce)
     commands = {member: _command(member.pid) for member in sorted(found, key=lambda member: member.pid)}
     if leader is None and child.step == "restart":
         return [Leftover(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
     if leader is not None and child.step == "restart":
         await _end(lambda: groups_of_session(leader.pid) & {leader.pid})
         return [Leftover(leader.pid, commands[leader], ended=leader.pid not in groups_of_session(leader.pid))]
-    await _end(lambda: groups_of_session(session) if _session_of(session, found, child.nonce) else set())
-    shown = commands if leader is None else [leader, *_session_of(session, found, child.nonce) - {leader}]
+    await _end(lambda: groups_of_session(led) if _session_of(led, found, child.nonce) else set())
+    shown = commands if leader is None else [leader, *_session_of(led, found, child.nonce) - {leader}]
     return [Leftover(m.pid, commands.get(m) or _command(m.pid), ended=not m.alive()) for m in shown]
 
 
-def _leader(child: Child) -> ProcessIdentity | None:
+def _leader(child: Child) -> ProcessId | None:
     """The very process that was started, if it lives."""
     if child.pid is not None:
-        identity = ProcessIdentity(child.pid, child.start_ticks or 0, child.boot_id)
+        identity = ProcessId(child.pid, child.start_ticks or 0, child.boot_id)
         return identity if identity.alive() else None
     # The runner was killed between the start and its record. The mark is ours alone; what the command has started in
     # its turn carries it too, but does not lead its session with the command's own words.
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and _carries(int(entry), child.nonce):
-            pid = int(entry)
-            if _is(child.argv, _words(pid)) and _session(pid) == pid:
-                return identify(pid)
+    for pid in pids():
+        if _carries(pid, child.nonce) and _is(child.argv, cmdline(pid)) and session(pid) == pid:
+            return identify(pid)
     return None
 
 
@@ -101,38 +105,19 @@ async def _end(groups: Callable[[], set[int]]) -> None:
 
 
 def _carries(pid: int, nonce: str) -> bool:
-    try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # gone, or another user's
-        return False
-    return f"{MARK}={nonce}".encode() in environ.split(b"\0")
-
-
-def _words(pid: int) -> list[str]:
-    try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return []
-    return [os.fsdecode(word) for word in line.split(b"\0")[:-1]]
+    return (environ(pid) or {}).get(MARK) == nonce
 
 
 def _command(pid: int) -> str:
-    return " ".join(_words(pid)) or "(its name is gone)"
+    return " ".join(cmdline(pid)) or "(its name is gone)"
 
 
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return None
-
-
-def _session_of(leader: int, known: Set[ProcessIdentity], nonce: str) -> set[ProcessIdentity]:
+def _session_of(leader: int, known: Set[ProcessId], nonce: str) -> set[ProcessId]:
     """The living processes of the session that our `leader` began; none if the session is a stranger's.
 
     It is ours if one of them is `known`, or carries `nonce`: a pid is not used again while it names a session.
     """
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _session(int(entry)) == leader]
-    living = {identity for pid in pids if (identity := identify(pid)) is not None}
+    members = [pid for pid in pids() if session(pid) == leader]
+    living = {identity for pid in members if (identity := identify(pid)) is not None}
     ours = bool(living & known) or any(_carries(member.pid, nonce) for member in living)
     return living if ours else set()

@@ -21,9 +21,9 @@ from pathlib import Path
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.times import local_day
 from debvisor_tui.runner.holders import Holder, holder_by_kernel
-from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.peers import account
 from debvisor_tui.runner.places import Places
+from debvisor_tui.system.procfs import identify
 
 ENDING_PATIENCE = 5.0  # seconds that a holder which is about to go is waited for
 PROBE_PATIENCE = 5.0  # seconds; others only look, one after the other, who holds the lock

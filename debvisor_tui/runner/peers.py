@@ -13,8 +13,8 @@ from pathlib import Path
 
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.text import one_line
+from debvisor_tui.system.procfs import environ, parent
 
-ENVIRON_LIMIT = 4_194_304  # bytes; the kernel lets an environment be about that long
 ANCESTORS = 12  # sudo drops SSH_CONNECTION; the shell that called sudo still has it
 NAME_LIMIT, ORIGIN_LIMIT = 60, 80  # characters
 
@@ -61,21 +61,12 @@ def _traces(peer: Peer) -> tuple[str, str]:
         try:
             if generation == 0 and Path(f"/proc/{pid}").stat().st_uid != peer.uid:
                 break  # the pid is another's by now
-            environ = _environ(pid)
-            pid = _parent(pid)
-        except (OSError, ValueError, IndexError):
+        except OSError:
+            break  # it is gone
+        found, above = environ(pid), parent(pid)
+        if found is None or above is None:
             break  # gone, or not to be read by us: the claim must do
-        sudo = sudo or environ.get("SUDO_USER", "")
-        ssh = ssh or environ.get("SSH_CONNECTION", "").partition(" ")[0]
+        pid = above
+        sudo = sudo or found.get("SUDO_USER", "")
+        ssh = ssh or found.get("SSH_CONNECTION", "").partition(" ")[0]
     return sudo, ssh
-
-
-def _environ(pid: int) -> dict[str, str]:
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        pairs = file.read(ENVIRON_LIMIT).decode("utf-8", "replace").split("\0")
-    return {name: value for name, equals, value in (pair.partition("=") for pair in pairs) if equals}
-
-
-def _parent(pid: int) -> int:
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return int(stat.rpartition(")")[2].split()[1])

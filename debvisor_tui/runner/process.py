@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debvisor_tui.model.scrub import scrub_all
-from debvisor_tui.platforms.failpoints import arm, at, reach
 from debvisor_tui.runner.own_log import take_output
 from debvisor_tui.runner.start_file import take_start, write_answer
+from debvisor_tui.system.failpoints import arm, at, reach
 
 if TYPE_CHECKING:
     from debvisor_tui.model.views import ReleasePlan

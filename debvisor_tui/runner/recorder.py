@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 
 from debvisor_tui.model.errors import JournalError
 from debvisor_tui.model.views import Event
-from debvisor_tui.platforms.failpoints import reach
 from debvisor_tui.store.journal import Journal
+from debvisor_tui.system.failpoints import reach
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,10 +14,10 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.holders import words_of
-from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.launch import find_service, launch_service, launch_session
 from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.start_file import read_answer, reserve, write_start
+from debvisor_tui.system.procfs import identify
 
 START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the origin
 POLL = 0.01

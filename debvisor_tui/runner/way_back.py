@@ -86,8 +86,8 @@ async def _written(settings: Settings, view: RunView) -> dict[str, int | None] |
     held = verified[-1].value.get("rows") if verified else None
     if not isinstance(held, Mapping):
         return None
-    from debvisor_tui.tasks.blocking import in_thread
-    from debvisor_tui.tasks.database import open_target
+    from debvisor_tui.adapters.migrations.alembic import open_target
+    from debvisor_tui.system.threads import in_thread
 
     try:
         async with asyncio.timeout(COUNTING):

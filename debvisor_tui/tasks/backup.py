@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from debvisor_tui.adapters.databases.protocol import Contents, Database
+from debvisor_tui.adapters.migrations.alembic import open_target
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.times import full_time
-from debvisor_tui.platforms.database import Contents, Database
+from debvisor_tui.model.wording import counted
+from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.tasks.backup_catalog import (
     PARTIAL,
     Backup,
@@ -31,9 +34,7 @@ from debvisor_tui.tasks.backup_catalog import (
     sha256_of,
 )
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.blocking import in_thread, on_loop
-from debvisor_tui.tasks.database import open_target
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 PRE_DEPLOY: Final = "pre-deploy-"  # how the tags of releases' backups begin
 ROOM: Final = 1.2  # times the database's size; the same again for a scratch restore

@@ -20,7 +20,7 @@ from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.platforms.execute import Completed
+from debvisor_tui.system.execute import Completed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from debvisor_tui.adapters.sources.git.checkout import short
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.platforms.failures import describe_failure
-from debvisor_tui.platforms.process import open_at_once
+from debvisor_tui.model.wording import counted, listed
+from debvisor_tui.system.failures import describe_failure
+from debvisor_tui.system.files import open_at_once
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.checkout import short
-from debvisor_tui.tasks.words import counted, listed
 
 MAX_STATUS: Final = 1024 * 1024  # bytes of a status file
 MAX_CHECKS: Final = 500

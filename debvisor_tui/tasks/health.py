@@ -9,7 +9,7 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.views import Probe
-from debvisor_tui.platforms.http import Http
+from debvisor_tui.system.http import Http
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.health_report import judge_answer
 from debvisor_tui.tasks.words import cli

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.versions import plain_version
 from debvisor_tui.model.views import Probe
-from debvisor_tui.platforms.http import HttpAnswer
-from debvisor_tui.platforms.versions import plain_version
+from debvisor_tui.system.http import HttpAnswer
 
 #: What a body says when all is well. A plain body must be one of these; in JSON only the bad words count, because
 #: the HTTP status has the first word there.

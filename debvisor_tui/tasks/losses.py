@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from debvisor_tui.adapters.migrations.alembic import open_target
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.evidence import Migration
-from debvisor_tui.tasks.database import open_target
-from debvisor_tui.tasks.words import counted
+from debvisor_tui.model.wording import counted
 
 
 async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, int | None]:

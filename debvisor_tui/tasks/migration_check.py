@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from debvisor_tui.adapters.migrations.alembic import Pending, pending
+from debvisor_tui.adapters.sources.git.export import exported
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.database import Pending, pending
 from debvisor_tui.tasks.losses import count_losses, in_words
-from debvisor_tui.tasks.source_tree import exported
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 
 class MigrationCheckTask:

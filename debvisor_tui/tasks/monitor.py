@@ -4,6 +4,8 @@ import asyncio
 import time
 from dataclasses import replace
 
+from debvisor_tui.adapters.metrics.exposition import Scrape, Unreadable, between
+from debvisor_tui.adapters.metrics.scrape import scrape
 from debvisor_tui.config.settings import Monitor, Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
@@ -11,12 +13,10 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
-from debvisor_tui.platforms.failures import shown
-from debvisor_tui.platforms.http import Http
+from debvisor_tui.system.failures import shown
+from debvisor_tui.system.http import Http
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, Nudge, StepContext
-from debvisor_tui.tasks.metrics import Scrape, Unreadable, between
-from debvisor_tui.tasks.scrape import scrape
 
 EXTENSION = 300.0  # seconds that an inconclusive watch goes on for, when asked to
 MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most

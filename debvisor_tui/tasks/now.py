@@ -2,12 +2,12 @@
 
 import asyncio
 
+from debvisor_tui.adapters.sources.git.checkout import git_of, in_place
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.versions import plain_version
 from debvisor_tui.model.views import Now, Probe
-from debvisor_tui.platforms.execute import run_quietly
-from debvisor_tui.platforms.versions import plain_version
-from debvisor_tui.tasks.checkout import git_of, in_place
+from debvisor_tui.system.execute import run_quietly
 from debvisor_tui.tasks.health import PROBES, probe
 
 LIMIT = 10.0  # seconds for each question but the probes, which have 3
@@ -43,7 +43,7 @@ async def _place(settings: Settings) -> tuple[str, str, str]:
 
 
 async def _revision(settings: Settings) -> tuple[str, str]:
-    from debvisor_tui.tasks.database import current_revision
+    from debvisor_tui.adapters.migrations.alembic import current_revision
 
     try:
         async with asyncio.timeout(LIMIT):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from debvisor_tui.config.settings import Argv, Settings
 from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.platforms.failures import shown
+from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext, Task
 from debvisor_tui.tasks.witness import witnessed

@@ -1,16 +1,16 @@
 """The plan of a release: which versions are on offer, what each step will run, and what stands in the way."""
 
+from debvisor_tui.adapters.sources.git.checkout import Place, cannot_forward, dirty, git_of, in_place, local_versions
+from debvisor_tui.adapters.sources.git.commands import Git
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind, step_specs
 from debvisor_tui.model.text import one_line
+from debvisor_tui.model.versions import nearest
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, Version
-from debvisor_tui.platforms.execute import run_quietly
-from debvisor_tui.platforms.git import Git
-from debvisor_tui.platforms.versions import nearest
+from debvisor_tui.system.execute import run_quietly
 from debvisor_tui.tasks.base import Job
-from debvisor_tui.tasks.checkout import Place, cannot_forward, dirty, git_of, in_place, local_versions
 from debvisor_tui.tasks.registry import task_for
 
 FETCH_LIMIT = 20.0  # seconds; the versions known here are shown if the remote does not answer

@@ -1,15 +1,15 @@
 """Pull: fetch, prove that the tag is the planned commit, and fast-forward the checkout to it. Nothing runs it yet."""
 
+from debvisor_tui.adapters.sources.git.checkout import Place, cannot_forward, dirty, git_of, in_place, short
+from debvisor_tui.adapters.sources.git.commands import WRITING, Git, shown_git
+from debvisor_tui.adapters.sources.git.interrupted_checkout import half_written, put_back
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.platforms.git import WRITING, Git, shown_git
+from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.checkout import Place, cannot_forward, dirty, git_of, in_place, short
-from debvisor_tui.tasks.half_written import half_written, put_back
-from debvisor_tui.tasks.scrape import keep_baseline
-from debvisor_tui.tasks.words import counted
+from debvisor_tui.tasks.baseline import keep_baseline
 
 
 class PullTask:

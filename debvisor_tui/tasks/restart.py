@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from debvisor_tui.adapters.platforms.service_process import Process, process_of, read_process
 from debvisor_tui.config.settings import ProcessPlatform, Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.durations import format_duration
@@ -11,10 +12,10 @@ from debvisor_tui.model.errors import CommandFailed, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import short_day
-from debvisor_tui.platforms.failures import describe_failure, shown
-from debvisor_tui.platforms.process import LogMark, Process, process_of, read_process
+from debvisor_tui.system.failures import describe_failure, shown
+from debvisor_tui.system.log_mark import LogMark
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.scrape import keep_baseline
+from debvisor_tui.tasks.baseline import keep_baseline
 
 LOOK = 0.05  # seconds between two looks at the process
 LAST_LINES = 20  # of the service's log, when it dies

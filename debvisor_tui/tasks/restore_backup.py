@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from debvisor_tui.adapters.databases.protocol import Contents, Database
+from debvisor_tui.adapters.migrations.alembic import open_target, standing
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.platforms.database import Contents, Database
+from debvisor_tui.model.wording import counted
+from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.tasks.backup import create_backup
 from debvisor_tui.tasks.backup_catalog import Backup, list_backups, newest, prove_whole
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.blocking import in_thread, on_loop
-from debvisor_tui.tasks.database import open_target, standing
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 
 class RestoreBackupTask:

@@ -3,14 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from debvisor_tui.adapters.migrations.alembic import (
+    AlembicFailed,
+    Moved,
+    current_revision,
+    downgrade,
+    open_target,
+    standing,
+)
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.database import AlembicFailed, Moved, current_revision, downgrade, open_target, standing
 from debvisor_tui.tasks.upgrade import reporter
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 
 class RevertDatabaseTask:

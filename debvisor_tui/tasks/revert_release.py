@@ -1,13 +1,13 @@
 """Code back: the checkout returns to the recorded commit; its branch and its other files stay as they are."""
 
+from debvisor_tui.adapters.sources.git.checkout import Place, dirty, git_of, in_place, short
+from debvisor_tui.adapters.sources.git.commands import WRITING, shown_git
+from debvisor_tui.adapters.sources.git.interrupted_checkout import put_back
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding
-from debvisor_tui.platforms.git import WRITING, shown_git
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.checkout import Place, dirty, git_of, in_place, short
-from debvisor_tui.tasks.half_written import put_back
 from debvisor_tui.tasks.pull import code_evidence, inspect_checkout, stands
 
 

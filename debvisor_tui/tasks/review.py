@@ -1,14 +1,14 @@
 """Review: every commit between what runs and the target is on the released branch, and a person vouches for them."""
 
+from debvisor_tui.adapters.sources.git.checkout import git_of, short
+from debvisor_tui.adapters.sources.git.commands import Commit, Git, shown_git
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.platforms.git import Commit, Git, shown_git
+from debvisor_tui.model.wording import counted, listed
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.checkout import git_of, short
-from debvisor_tui.tasks.words import counted, listed
 
 FETCH_LIMIT = 60.0  # seconds; the branch may have moved since the plan was made
 DETAILED = 50  # commits listed in the question

@@ -9,10 +9,11 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.platforms.http import Http, HttpAnswer, origin
+from debvisor_tui.model.wording import counted
+from debvisor_tui.system.http import Http, HttpAnswer, origin
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.forms import Form, login_form
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 REQUEST_TIMEOUT: Final = 15.0  # seconds
 MAX_REDIRECTS: Final = 5

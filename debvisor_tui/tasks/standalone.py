@@ -17,8 +17,8 @@ from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.text import LineAssembler, Redactor, clean
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.platforms.execute import Completed, OnOutput, execute
-from debvisor_tui.platforms.failures import could_not_start, describe_failure, shown
+from debvisor_tui.system.execute import Completed, OnOutput, execute
+from debvisor_tui.system.failures import could_not_start, describe_failure, shown
 from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
 
 #: Gets each line of the log with its stream ("note", "cmd", "out", "err"), clean and redacted.

@@ -3,13 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.changes import ChangeKind
-from debvisor_tui.model.errors import DebvisorError, WorkFailed
-from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.platforms.git import Git
-from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.database import (
+from debvisor_tui.adapters.migrations.alembic import (
     AlembicFailed,
     Moved,
     Pending,
@@ -19,8 +13,15 @@ from debvisor_tui.tasks.database import (
     standing,
     upgrade,
 )
+from debvisor_tui.adapters.sources.git.commands import Git
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
+from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.wording import counted
+from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.losses import count_taken
-from debvisor_tui.tasks.words import cli, counted
+from debvisor_tui.tasks.words import cli
 
 
 class UpgradeTask:

@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from debvisor_tui.adapters.platforms.service_process import process_of
+from debvisor_tui.adapters.sources.git.checkout import git_of
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.platforms.process import process_of
 from debvisor_tui.tasks.base import StepContext
-from debvisor_tui.tasks.checkout import git_of
 from debvisor_tui.tasks.pull import stands
 
 Look = Callable[[], Awaitable[dict[str, Any]]]
@@ -39,7 +39,7 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
 
             kind, subject, before = ChangeKind.PROCESS, str(settings.platform.pid_file), await look()
         case "upgrade":
-            from debvisor_tui.tasks.database import open_target, pending, standing
+            from debvisor_tui.adapters.migrations.alembic import open_target, pending, standing
             from debvisor_tui.tasks.losses import count_taken
 
             async def look() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import debvisor_tui
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.states import RunState, StepState
-from debvisor_tui.runner.identity import identify
+from debvisor_tui.system.procfs import identify
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -11,11 +11,11 @@ import pytest
 import typer
 from release_host import ANNA, Host, answer, attached, until
 
+from debvisor_tui.adapters.platforms.service_process import read_process
 from debvisor_tui.cli import main, releases
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
-from debvisor_tui.platforms.process import read_process
 from debvisor_tui.runner import launch, spawn
 from debvisor_tui.runner.launch import PROPERTIES, find_service, logout_ends_it
 from debvisor_tui.runner.spawn import start_release

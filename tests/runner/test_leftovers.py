@@ -16,6 +16,7 @@ import pytest
 from other_user import only_root, said_by_nobody
 from release_host import ANNA, Host, answer, attached, until
 
+from debvisor_tui.adapters.platforms.service_process import read_process
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
@@ -23,14 +24,13 @@ from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
-from debvisor_tui.platforms.process import groups_of_session, read_process
 from debvisor_tui.runner import leftovers
-from debvisor_tui.runner.identity import identify
 from debvisor_tui.runner.leftovers import MARK, Leftover, end_leftovers, new_mark
 from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume
 from debvisor_tui.store.history import History
+from debvisor_tui.system.procfs import groups_of_session, identify
 
 WAIT = "while :; do sleep 600; done"
 #: `timeout` puts what it runs, and itself, into a process group of its own.

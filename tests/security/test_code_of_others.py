@@ -15,8 +15,8 @@ from stranger import Stranger, debvisor
 from debvisor_tui.runner import going_on
 from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.going_on import GoingOn, register, runs_going_on, unregister
-from debvisor_tui.runner.identity import myself
 from debvisor_tui.sandbox.host import Sandbox
+from debvisor_tui.system.procfs import myself
 
 pytestmark = only_root
 

@@ -24,11 +24,11 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState, StepState
 from debvisor_tui.model.views import RunView
-from debvisor_tui.platforms.failpoints import VARIABLE
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.lock import find_holder
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
 from debvisor_tui.store.history import History
+from debvisor_tui.system.failpoints import VARIABLE
 from debvisor_tui.tasks.backup_catalog import PARTIAL, Backup, publish
 
 VERSION = "v1.2.0"  # three migrations, one of which takes something away; a good release

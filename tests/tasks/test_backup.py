@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from migrating import Release, make_release, run, until
 
+from debvisor_tui.adapters.databases.sqlite import SQLite
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError, WorkFailed
 from debvisor_tui.model.findings import Found
-from debvisor_tui.platforms.sqlite import SQLite
 from debvisor_tui.tasks.backup import BackupTask, create_backup
 from debvisor_tui.tasks.backup_catalog import Backup, alone, list_backups, newest, prove_whole
 

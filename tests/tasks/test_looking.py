@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from migrating import Release, make_release, make_settings, run
 
+from debvisor_tui.adapters.databases import sqlite
+from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.platforms import sqlite
-from debvisor_tui.tasks.database import current_revision, history, pending
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
 
 

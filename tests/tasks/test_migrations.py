@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from migrating import Release, make_release, make_settings, run
 
+from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
+from debvisor_tui.adapters.migrations.alembic_probe import alembic_recorder
+from debvisor_tui.adapters.migrations.alembic_probe.alembic_recorder import describe
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.tasks.alembic_probe import alembic_recorder
-from debvisor_tui.tasks.alembic_probe.alembic_recorder import describe
-from debvisor_tui.tasks.database import current_revision, history, pending
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from releasing import ANNA, Host, Page, Request, Told, Web, make_host, web
 
+from debvisor_tui.adapters.metrics.exposition import Scrape, Unreadable, between, parse, quantile
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.verdict import Outcome
 from debvisor_tui.tasks.base import Nudge
-from debvisor_tui.tasks.metrics import Scrape, Unreadable, between, parse, quantile
 from debvisor_tui.tasks.monitor import MonitorTask
 
 

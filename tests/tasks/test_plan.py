@@ -8,9 +8,9 @@ from releasing import Host, git, make_host, web
 
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RELEASE_STEPS
+from debvisor_tui.model.wording import listed
 from debvisor_tui.tasks.now import what_runs_now
 from debvisor_tui.tasks.plan import plan_release, versions
-from debvisor_tui.tasks.words import listed
 
 
 @pytest.fixture

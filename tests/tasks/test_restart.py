@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from releasing import Host, Told, end, make_host, web
 
+from debvisor_tui.adapters.platforms.service_process import Process, process_of
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
-from debvisor_tui.platforms.process import Process, process_of
 from debvisor_tui.tasks.restart import RestartTask
 
 #: Stops what the pid file names and starts another; the file `mode` says how that one fares.

@@ -9,7 +9,7 @@ import pytest
 from releasing import Host, Page, Request, Told, Web, make_host, web
 
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.platforms.http import HttpAnswer, origin
+from debvisor_tui.system.http import HttpAnswer, origin
 from debvisor_tui.tasks.smoke import SmokeTask, checked_form
 
 FORM = """<!doctype html><form action="/search"><input name=q></form>

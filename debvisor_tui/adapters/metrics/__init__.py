@@ -1,0 +1,1 @@
+"""Where the numbers of the watch come from."""

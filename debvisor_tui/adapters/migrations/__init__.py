@@ -1,0 +1,1 @@
+"""How a release's migrations are read and applied."""

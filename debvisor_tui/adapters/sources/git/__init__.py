@@ -1,0 +1,1 @@
+"""Releases as tags of a git repository, put in place by moving a checkout."""

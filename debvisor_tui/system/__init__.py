@@ -1,0 +1,1 @@
+"""What touches the host: the one place that executes, pipes, HTTP, /proc, files."""
