@@ -22,13 +22,13 @@ from debvisor_tui.ui.asks import Asks
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.keys import key
+from debvisor_tui.ui.message import Message
 from debvisor_tui.ui.paint import literal
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session
-from debvisor_tui.ui.start import run_tui as run_tui
 from debvisor_tui.ui.theme import THEME
-from debvisor_tui.ui.widgets.message_line import Message, MessageLine
+from debvisor_tui.ui.widgets.message_line import MessageLine
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,23 @@
 """The screen that all screens are: it knows the session, says why a key does nothing now, and feeds the key bar."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.binding import Binding
 from textual.screen import ModalScreen, ScreenResultType
 
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.ui.asks import Asks
+from debvisor_tui.ui.navigator import Navigator
 from debvisor_tui.ui.session import Session
-
-if TYPE_CHECKING:
-    from debvisor_tui.ui.app import DebvisorApp
 
 
 class DebvisorScreen(Asks[ScreenResultType]):
     """Actions are Textual's; before one of them runs by key, button or palette the app asks `refusal` about it."""
 
     @property
-    def debvisor(self) -> "DebvisorApp":
-        return cast("DebvisorApp", self.app)
+    def debvisor(self) -> Navigator:
+        return cast(Navigator, self.app)
 
     @property
     def session(self) -> Session:
@@ -74,8 +72,8 @@ class DebvisorModal(Asks[ScreenResultType], ModalScreen[ScreenResultType]):
         self._answered = False
 
     @property
-    def debvisor(self) -> "DebvisorApp":
-        return cast("DebvisorApp", self.app)
+    def debvisor(self) -> Navigator:
+        return cast(Navigator, self.app)
 
     @property
     def session(self) -> Session:

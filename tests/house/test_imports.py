@@ -1,5 +1,7 @@
 """Who may import whom: the contracts hold, they do break when broken, and a start imports only what it shows."""
 
+import ast
+import graphlib
 import shutil
 import subprocess
 import sys
@@ -65,6 +67,45 @@ def test_a_new_layer_must_be_named_in_the_contract(copy: Path) -> None:
     done = lint(copy)
     assert done.returncode != 0
     assert "helpers" in done.stdout + done.stderr
+
+
+def imports_of(package: Path) -> dict[str, set[str]]:
+    """Which module of `package` imports which, late imports and those for the type checker counted."""
+    files = {}
+    for path in package.rglob("*.py"):
+        if "template" not in path.parts:
+            name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+            files[name.removesuffix(".__init__")] = path
+    found: dict[str, set[str]] = {name: set() for name in files}
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                wanted = {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+                # A module that is named is what is meant, not the package it lies in.
+                meant = {one for one in wanted if one in files}
+                found[name] |= {one for one in meant if not any(o.startswith(f"{one}.") for o in meant)} - {name}
+            elif isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names if alias.name in files} - {name}
+    return found
+
+
+def circle_in(package: Path) -> list[str]:
+    try:
+        graphlib.TopologicalSorter(imports_of(package)).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    assert circle_in(ROOT / "debvisor_tui") == []
+
+
+def test_a_late_import_that_closes_a_circle_is_found(copy: Path) -> None:
+    module = copy / "debvisor_tui" / "ui" / "base.py"
+    late = "\n\ndef late() -> None:\n    from debvisor_tui.ui.app import DebvisorApp\n"
+    module.write_text(module.read_text(encoding="utf-8") + late, encoding="utf-8")
+    assert "debvisor_tui.ui.app" in circle_in(copy / "debvisor_tui")
 
 
 def loaded_by(code: str) -> set[str]:

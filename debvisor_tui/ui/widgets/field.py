@@ -1,15 +1,13 @@
 """A line to type into; what is pasted there is foreign text, too."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual import events
 from textual.widgets import Input
 
 from debvisor_tui.model.text import sanitise
-
-if TYPE_CHECKING:
-    from debvisor_tui.ui.app import DebvisorApp
-    from debvisor_tui.ui.base import DebvisorModal
+from debvisor_tui.ui.asks import Asks
+from debvisor_tui.ui.navigator import Navigator
 
 
 class Field(Input):
@@ -46,7 +44,7 @@ class AnswerField(Field):
         elif event.key == "enter":
             event.stop()
             event.prevent_default()
-            hand = cast("DebvisorApp", self.app).hand
-            if hand.ends_a_text(event, cast("DebvisorModal[object]", self.screen).asked_at):
+            hand = cast(Navigator, self.app).hand
+            if hand.ends_a_text(event, cast(Asks[object], self.screen).asked_at):
                 self._ended = True
                 self.post_message(self.Submitted(self, self.value))

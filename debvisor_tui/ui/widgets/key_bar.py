@@ -1,13 +1,20 @@
 """The last line: the keys that can be used now, and nothing else."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
+from typing import Protocol, cast
 
+from textual.binding import Binding
 from textual.content import Content
 
 from debvisor_tui.ui.paint import LineWidget, Piece, line
 
-if TYPE_CHECKING:
-    from debvisor_tui.ui.base import DebvisorScreen
+
+class HasKeys(Protocol):
+    """A screen whose keys are shown."""
+
+    def key_hints(self) -> Iterator[Binding]: ...
+
+    def danger(self, action: str) -> bool: ...
 
 
 class KeyBar(LineWidget):
@@ -18,7 +25,7 @@ class KeyBar(LineWidget):
     """
 
     def line_at(self, y: int) -> Content:
-        screen = cast("DebvisorScreen[object]", self.screen)
+        screen = cast(HasKeys, self.screen)
         hints = [
             (binding.key_display or binding.key, binding.description, screen.danger(binding.action), binding.action)
             for binding in screen.key_hints()

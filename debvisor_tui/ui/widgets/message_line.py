@@ -1,36 +1,14 @@
 """The line above the key bar: the last thing that was said to the operator; gone at the next key."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 
-from debvisor_tui.ui.paint import line
+from debvisor_tui.ui.message import Message
+from debvisor_tui.ui.navigator import Navigator
 from debvisor_tui.ui.widgets.block import EMPTY, Block
 from debvisor_tui.ui.widgets.key_bar import KeyBar
-
-if TYPE_CHECKING:
-    from debvisor_tui.ui.app import DebvisorApp
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """`times`: how often in a row it was said. `wrong`: something was refused, or failed."""
-
-    text: str
-    wrong: bool = False
-    times: int = 1
-
-    def again(self, text: str, *, wrong: bool) -> "Message":
-        same = (self.text, self.wrong) == (text, wrong)
-        return replace(self, times=self.times + 1) if same else Message(text, wrong)
-
-    @property
-    def content(self) -> Content:
-        count = (f"   ×{self.times}", "bold $muted") if self.times > 1 else ""
-        return line((self.text, "$warn" if self.wrong else "$foreground"), count)
 
 
 class MessageLine(Block):
@@ -41,7 +19,7 @@ class MessageLine(Block):
     """
 
     def on_mount(self) -> None:
-        self.tell(cast("DebvisorApp", self.app).message)
+        self.tell(cast(Navigator, self.app).message)
 
     def tell(self, message: Message | None) -> None:
         self.show(EMPTY if message is None else message.content)

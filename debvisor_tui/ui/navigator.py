@@ -1,0 +1,46 @@
+"""What screens and widgets know of the app: its session, its places, and how to say something."""
+
+from typing import Protocol
+
+from textual.dom import DOMNode
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.ui.hand import Hand
+from debvisor_tui.ui.message import Message
+from debvisor_tui.ui.session import Session
+
+
+class Navigator(Protocol):
+    """The app (`ui/app.py`), which knows the screens; they do not know it."""
+
+    session: Session
+    hand: Hand
+    message: Message | None
+
+    def say(self, text: str, *, wrong: bool = True) -> None: ...
+
+    def fail(self, error: DebvisorError) -> None: ...
+
+    def leave(self, code: int = 0) -> None: ...
+
+    def show_home(self) -> None: ...
+
+    def show_plan(self, version: str | None = None) -> None: ...
+
+    def show_run(self, run: int, *, observe: bool = False) -> None: ...
+
+    def show_rollback(self, run: int) -> None: ...
+
+    def show_history(self) -> None: ...
+
+    def show_run_history(self, run: int, attempt: int | None = None, line: int | None = None) -> None: ...
+
+    def found_in_progress(self, run: int) -> None: ...
+
+    def title_says(self, text: str) -> None: ...
+
+    async def copy(self, text: str) -> str: ...
+
+    def pop_screen(self) -> object: ...
+
+    async def run_action(self, action: str, default_namespace: DOMNode | None = None) -> bool: ...
