@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks.hosts import Bench
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import PlannedStep
@@ -37,7 +38,7 @@ def bare(path: Path) -> float:
 def ours(path: Path) -> float:
     journal = Journal(path)
     steps = [PlannedStep("backup", "Backup", Phase.PRE_DEPLOY, "", ())]
-    run = journal.create_run(NewRun(RunKind.RELEASE, "bench", "v1", "1", "v2", "2", "bench", steps))
+    run = journal.create_run(NewRun(RunKind.RELEASE, "bench", Artifact("v1"), Artifact("v2"), "bench", steps))
     journal.set_run_state(run, RunState.RUNNING)
     attempt, _ = journal.start_attempt(run, "backup")
     started = time.perf_counter()

@@ -64,12 +64,13 @@ def work(
     """
     import asyncio
 
+    from debvisor_tui.model.artifacts import Artifact
     from debvisor_tui.model.playbook import RunKind
     from debvisor_tui.tasks.base import Job
     from debvisor_tui.tasks.standalone import StandaloneContext
 
-    nothing = ""  # no release is going on: no versions, no commits
-    job = Job(RunKind.RELEASE, nothing, nothing, nothing, nothing, whoami())
+    nothing = Artifact()  # no release is going on
+    job = Job(RunKind.RELEASE, nothing, nothing, whoami())
     terminal = _Terminal()
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     context = StandaloneContext(

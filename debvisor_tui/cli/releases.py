@@ -16,7 +16,7 @@ from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.scrub import scrub_all
+from debvisor_tui.model.scrub import scrub, scrub_all
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import full_time
 
@@ -194,8 +194,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         )
         return
     answers = f"{now['version']}{' answers' if now['proven'] else ''}" if now["version"] else "nothing answers"
-    checked_out = f"{now['checked_out'] or 'unknown version'} ({now['commit'][:12]}) checked out"
-    print(f"{settings.name}: {answers}, {checked_out}, database at {now['revision'] or '-'}")
+    installed = f"{found.installed} in place" if found.installed else "what is in place is not known"
+    print(f"{settings.name}: {answers}, {scrub(installed)}, database at {now['revision'] or '-'}")
     for probe in now["probes"]:
         print(f"  {'✓' if probe['ok'] else '✗'} {probe['name']}: {probe['text']}")
     for problem in (*now["notes"], *now["problems"]):

@@ -13,7 +13,7 @@ ci                 checks      {"commit", "checks": [{"name", "result": passed|f
 backup             backup      {"tag", "path", "bytes", "sha256", "revision", "seconds"}
 backup             verified    {"integrity": "ok", "read_back": bool, "restored": bool | None, "rows": {table: n}}
 migration-check    migrations  {"current", "head", "pending": [Migration.to_json(), …]}, oldest first
-pull               code        {"before", "after", "before_version", "after_version", "files"}
+pull               code        {"label": "commit", "before", "after", "before_version", "after_version", "files"?}
 upgrade            revisions   {"before", "after", "applied": [{"revision", "message", "seconds"}]}
 restart            process     {"before": {"pid", "started", "ticks"} | None, "after": the same}
 pull, restart      baseline    {"requests", "error_rate", "p50", "p95", "p99", "seconds"} of the old process

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind, spec
 
@@ -317,15 +318,14 @@ def _code(changes: Sequence[Change], to_version: str, *, went_back: bool) -> Act
     if not moved:
         was = f"{to_version} is in place again" if went_back else "the release was not put in place"
         return Action("revert-release", title, f"nothing to undo: {was}")
-    before = moved[0].before
-    exact = before.get("commit") or before.get("id") or ""
-    # What was not recorded with the change is known of the run: the task goes back to the commit it began at.
-    name = before.get("version") or to_version
+    before = Artifact.from_facts(moved[0].before)
+    # What was not recorded with the change is known of the run: the task goes back to the artifact it began at.
+    name = before.version or to_version
     return Action(
         "revert-release",
         title,
-        f"back to {name} ({exact[:12]})" if exact else f"back to {name}",
-        facts=dict(before),
+        f"back to {name} ({before.short})" if before.exact else f"back to {name}",
+        facts=dict(moved[0].before),
         needed=True,
         enabled=True,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
@@ -90,7 +91,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`of_run`: the release that a rollback undoes. `step`: the step it is at, or failed at, else "".
+    """From `old` to `new`. `of_run`: the release that a rollback undoes. `step`: where it is, or failed, else "".
 
     `note`: what its end must say besides its state: what a rollback does not bring back.
 
@@ -101,8 +102,8 @@ class RunSummary:
     kind: RunKind
     of_run: int | None
     target: str
-    from_version: str
-    to_version: str
+    old: Artifact
+    new: Artifact
     state: RunState
     operator: str
     began: Moment
@@ -110,6 +111,14 @@ class RunSummary:
     seconds: float | None
     step: str = ""
     note: str = ""
+
+    @property
+    def from_version(self) -> str:
+        return self.old.version
+
+    @property
+    def to_version(self) -> str:
+        return self.new.version
 
     @property
     def started_at(self) -> float:
@@ -197,31 +206,37 @@ class Probe:
 class Now:
     """What runs now, probed now. `problems`: what could not be told and why; such fields are "".
 
-    `version`: what the service answers with; where it answers and does not say, what is checked out; "" if nothing
-    answers. `proven`: the service itself has said it. `checked_out`, `commit`: what the checkout is at. `notes`: what
-    does not fit together.
+    `version`: what the service answers with; where it answers and does not say, what is in place; "" if nothing
+    answers. `proven`: the service itself has said it. `installed`: what is in place, whether it runs or not; None if
+    that could not be told. `notes`: what does not fit together.
     """
 
     version: str
-    commit: str
+    installed: Artifact | None
     revision: str
     probes: tuple[Probe, ...]
     problems: tuple[str, ...] = ()
-    checked_out: str = ""
     proven: bool = False
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version on offer. `current`: it is in place now. `newer`: it comes after what is in place now."""
+    """A version on offer. `current`: it is in place now. `newer`: it comes after what is in place now.
 
-    name: str
-    commit: str
+    `at`: unix seconds. `fresh`: the source's remote has just confirmed it; else its plan asks anew.
+    """
+
+    artifact: Artifact
     at: float
     subject: str
     current: bool = False
     newer: bool = False
+    fresh: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.artifact.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +254,17 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """A release as it would run. `problems`: why it may not start."""
+    """A release as it would run: `old` is in place, `new` is to be. `problems`: why it may not start."""
 
-    from_version: str
-    from_commit: str
-    to_version: str
-    to_commit: str
+    old: Artifact
+    new: Artifact
     steps: tuple[PlannedStep, ...]
     problems: tuple[str, ...] = ()
+
+    @property
+    def from_version(self) -> str:
+        return self.old.version
+
+    @property
+    def to_version(self) -> str:
+        return self.new.version

@@ -29,9 +29,9 @@ async def ask_versions(settings: Settings, places: Places) -> tuple[Version, ...
     return await _ask(tuple[Version, ...], settings, places, "versions")
 
 
-async def ask_plan(settings: Settings, places: Places, version: str) -> ReleasePlan:
-    """The release to `version` as it would run; nothing is touched."""
-    return await _ask(ReleasePlan, settings, places, "plan", version)
+async def ask_plan(settings: Settings, places: Places, version: str, *, fetch: bool = True) -> ReleasePlan:
+    """The release to `version` as it would run; nothing is touched. `fetch`: ask the source's remote once more."""
+    return await _ask(ReleasePlan, settings, places, "plan", version, "fetch" if fetch else "as fetched")
 
 
 async def ask_rollback(settings: Settings, places: Places, run: int, options: RollbackOptions) -> RollbackPlan:

@@ -4,6 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
@@ -190,7 +191,7 @@ class Engine:
         return StepLog(self._recorder, attempt, self._redact, lambda last: self._publish({**message, "last": last}))
 
     def _context(self, step: str, attempt: int, log: StepLog) -> RunnerContext:
-        job = Job(**{name: getattr(self._job, name) for name in Job.__slots__} | {"facts": self._facts.get(step, {})})
+        job = replace(self._job, facts=self._facts.get(step, {}))
         return RunnerContext(
             self._settings,
             job,

@@ -2,8 +2,9 @@
 
 START names a file with one JSON object, which is removed at once: {"config", "state_dir", "ready", "log", "how",
 "umask", "environment" (for a service, which does not inherit its caller's), "who": {…}, "work": {"kind": "release",
-"version", "auto"} | {"kind": "rollback", "run", "options"} | {"kind": "resume", "run"}}. When the run is journaled,
-and clients can connect, or when it cannot start, `ready` is written: {"run": int} or {"code", "what", "hint"}.
+"version", "identity" (of the artifact that was agreed to, or None), "auto"} | {"kind": "rollback", "run", "options"}
+| {"kind": "resume", "run"}}. When the run is journaled, and clients can connect, or when it cannot start, `ready`
+is written: {"run": int} or {"code", "what", "hint"}.
 """
 
 import asyncio
@@ -52,7 +53,9 @@ def main() -> None:
 
 
 async def _run(start: dict[str, Any]) -> int:
+    from debvisor_tui.adapters.sources import open_source
     from debvisor_tui.config.load import load_settings
+    from debvisor_tui.model.artifacts import Artifact
     from debvisor_tui.model.errors import DebvisorError, JournalError, UsageError
     from debvisor_tui.model.people import Person
     from debvisor_tui.model.rollback import RollbackOptions
@@ -65,6 +68,7 @@ async def _run(start: dict[str, Any]) -> int:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
     session: Session | None = None
+    seen: Artifact | None = None
 
     def end() -> None:
         if session is not None:
@@ -86,19 +90,21 @@ async def _run(start: dict[str, Any]) -> int:
         settings = load_settings(Path(start["config"]))
         places = Places(Path(start["state_dir"]), settings.name)
         places.prepare()
-        lock = TargetLock.acquire(places, str(who), words_of(work), [settings.source.checkout])
+        lock = TargetLock.acquire(places, str(who), words_of(work), open_source(settings).locks())
         reach("locked")
         if work["kind"] == "release":
             from debvisor_tui.tasks.plan import plan_release
 
-            # The plan waits for git most of the time; the journal's libraries are imported meanwhile.
-            planning = asyncio.create_task(plan_release(settings, work["version"]), name="plan")
+            # The plan waits for the source most of the time; the journal's libraries are imported meanwhile.
+            seen = Artifact(work["version"], work["identity"]) if work["identity"] else None
+            plan = plan_release(settings, work["version"], fetch=seen is None)
+            planning = asyncio.create_task(plan, name="plan")
         loaded = await asyncio.to_thread(importlib.import_module, "debvisor_tui.runner.session")
         session = loaded.Session(settings, places, lock, start["how"])
         match work["kind"]:
             case "release":
                 assert planning is not None  # noqa: S101 - begun above
-                run = await session.new_release(planning, who, auto=bool(work["auto"]))
+                run = await session.new_release(planning, who, seen, auto=bool(work["auto"]))
             case "rollback":
                 run = await session.new_rollback(work["run"], RollbackOptions.from_json(work["options"]), who)
             case _:

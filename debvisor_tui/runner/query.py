@@ -43,7 +43,7 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
             from debvisor_tui.runner.usual import usual_at
             from debvisor_tui.tasks.plan import plan_release
 
-            plan = asdict(await plan_release(settings, args[0]))
+            plan = asdict(await plan_release(settings, args[0], fetch=args[1] == "fetch"))
             usual = usual_at(settings, places)
             for step in plan["steps"]:
                 step["usual"] = usual.get(step["id"])

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, JournalError, Refused, UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.playbook import RunKind, spec
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.text import Redactor, clean
@@ -73,8 +75,13 @@ class Session:
 
     # -- starting -----------------------------------------------------------------------------------------------
 
-    async def new_release(self, planning: Awaitable[ReleasePlan], who: Person, *, auto: bool) -> int:
-        """Journal the release that `planning` plans; UsageError says why it may not. The target is not touched."""
+    async def new_release(
+        self, planning: Awaitable[ReleasePlan], who: Person, seen: Artifact | None = None, *, auto: bool
+    ) -> int:
+        """Journal the release that `planning` plans; UsageError says why it may not. The target is not touched.
+
+        `seen`: the artifact that the operator saw on the plan; no other is shipped.
+        """
         unfinished = self._history.active()
         if unfinished is not None:
             raise UsageError(
@@ -87,6 +94,12 @@ class Session:
             raise UsageError(
                 f"{plan.to_version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:])
             )
+        if seen is not None and not plan.new.is_same_code(seen):
+            raise UsageError(
+                f"{seen.version} was {seen.label} {seen.short} on your plan and is {plan.new.short} now. "
+                "Nothing was started.",
+                "Find out who moved it, and why; then look at the plan again.",
+            )
         usual = usual_seconds(self._settings, self._history)
         steps = [
             PlannedStep(s.id, s.title, s.phase, s.why, self._shown(s.commands), s.manual, usual.get(s.id))
@@ -97,10 +110,8 @@ class Session:
             NewRun(
                 kind=RunKind.RELEASE,
                 target=self._settings.name,
-                from_version=plan.from_version,
-                from_commit=plan.from_commit,
-                to_version=plan.to_version,
-                to_commit=plan.to_commit,
+                old=plan.old,
+                new=plan.new,
                 operator=str(who),
                 steps=steps,
                 auto=auto,
@@ -202,16 +213,7 @@ class Session:
     async def _engine_of(self, run: int, *, auto: bool) -> Engine:
         summary = await self._recorder.do(self._history.summary, run)
         assert summary is not None  # noqa: S101
-        from_commit, to_commit = await self._recorder.do(self._history.commits, run)
-        job = Job(
-            kind=summary.kind,
-            from_version=summary.from_version,
-            from_commit=from_commit,
-            to_version=summary.to_version,
-            to_commit=to_commit,
-            operator=Person(summary.operator),
-            run=run,
-        )
+        job = Job(summary.kind, summary.old, summary.new, Person(summary.operator), run=run)
         return Engine(
             self._settings,
             job,
@@ -252,15 +254,7 @@ class Session:
     async def _begin_rollback(self, plan: RollbackPlan, who: Person) -> int:
         release = self._history.summary(plan.run)
         assert release is not None  # noqa: S101
-        from_commit, to_commit = self._history.commits(plan.run)
-        job = Job(
-            kind=RunKind.ROLLBACK,
-            from_version=release.to_version,
-            from_commit=to_commit,
-            to_version=release.from_version,
-            to_commit=from_commit,
-            operator=who,
-        )
+        job = Job(RunKind.ROLLBACK, old=release.new, new=release.old, operator=who)
         steps, facts = [], {}
         for action in plan.enabled:
             facts[action.step] = dict(action.facts)
@@ -271,10 +265,8 @@ class Session:
             NewRun(
                 kind=RunKind.ROLLBACK,
                 target=self._settings.name,
-                from_version=job.from_version,
-                from_commit=job.from_commit,
-                to_version=job.to_version,
-                to_commit=job.to_commit,
+                old=job.old,
+                new=job.new,
                 operator=str(who),
                 steps=steps,
                 of_run=plan.run,
@@ -286,10 +278,8 @@ class Session:
         )
 
     def _rollback_step(self, job: Job, step: str, facts: Mapping[str, Any]) -> PlannedStep:
-        from debvisor_tui.model.playbook import spec
-
         known = spec(RunKind.ROLLBACK, step)
-        whole = Job(**{name: getattr(job, name) for name in Job.__slots__} | {"facts": facts})
+        whole = replace(job, facts=facts)
         commands = task_for(RunKind.ROLLBACK, step, self._settings).commands(self._settings, whole)
         return PlannedStep(known.id, known.title, known.phase, known.why, self._shown(commands))
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
@@ -33,10 +34,21 @@ class Configured(Protocol):
 
 
 async def start_release(
-    target: Configured, places: Places, version: str, person: Person, *, auto: bool = False
+    target: Configured,
+    places: Places,
+    version: str,
+    person: Person,
+    *,
+    auto: bool = False,
+    seen: Artifact | None = None,
 ) -> int:
-    """Start a release of `version`; the id of its run. LockHeld, UsageError or another DebvisorError if not."""
-    return await _start(target, places, person, {"kind": "release", "version": version, "auto": auto})
+    """Start a release of `version`; the id of its run. LockHeld, UsageError or another DebvisorError if not.
+
+    `seen`: the artifact of the plan that the operator agreed to; the runner refuses to ship another. None: whatever
+    the version is when the runner asks the source.
+    """
+    work = {"kind": "release", "version": version, "auto": auto, "identity": dict(seen.identity) if seen else None}
+    return await _start(target, places, person, work)
 
 
 async def start_rollback(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
@@ -122,13 +123,6 @@ class History:
             rows = connection.execute(select(t.step.c.step, t.step.c.facts).where(t.step.c.run_id == run))
             return {row.step: dict(row.facts) for row in rows}
 
-    def commits(self, run: int) -> tuple[str, str]:
-        """The commits a run goes from and to."""
-        with self._read() as connection:
-            query = select(t.run.c.from_commit, t.run.c.to_commit).where(t.run.c.id == run)
-            row = connection.execute(query).one()
-        return row.from_commit, row.to_commit
-
     def last_seq(self) -> int:
         with self._read() as connection:
             return _last_seq(connection)
@@ -239,8 +233,8 @@ def _summary(row: Any) -> RunSummary:
         kind=RunKind(row.kind),
         of_run=row.of_run,
         target=row.target,
-        from_version=row.from_version,
-        to_version=row.to_version,
+        old=Artifact(row.from_version, row.from_identity),
+        new=Artifact(row.to_version, row.to_identity),
         state=RunState(row.state),
         operator=row.operator,
         began=Moment(row.started_at, row.started_uptime, row.boot_id),

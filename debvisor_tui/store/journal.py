@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, insert, select, update
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Gate
@@ -48,10 +49,8 @@ class NewRun:
 
     kind: RunKind
     target: str
-    from_version: str
-    from_commit: str
-    to_version: str
-    to_commit: str
+    old: Artifact
+    new: Artifact
     operator: str
     steps: Sequence[PlannedStep]
     of_run: int | None = None
@@ -76,10 +75,10 @@ class Journal(JournalFile):
                 kind=new.kind,
                 of_run=new.of_run,
                 target=new.target,
-                from_version=new.from_version,
-                from_commit=new.from_commit,
-                to_version=new.to_version,
-                to_commit=new.to_commit,
+                from_version=new.old.version,
+                from_identity=dict(new.old.identity),
+                to_version=new.new.version,
+                to_identity=dict(new.new.identity),
                 state=RunState.PLANNED,
                 operator=new.operator,
                 auto=new.auto,
@@ -107,8 +106,8 @@ class Journal(JournalFile):
                 tx.execute(insert(t.step), rows)
             data = {
                 "kind": new.kind,
-                "from": new.from_version,
-                "to": new.to_version,
+                "from": new.old.version,
+                "to": new.new.version,
                 "of_run": new.of_run,
                 "by": new.operator,
                 "how": new.how,

@@ -32,9 +32,7 @@ run = Table(
     Column("of_run", Integer, ForeignKey("run.id")),
     Column("target", String, nullable=False),
     Column("from_version", String, nullable=False),
-    Column("from_commit", String, nullable=False),
     Column("to_version", String, nullable=False),
-    Column("to_commit", String, nullable=False),
     Column("state", String, nullable=False),
     Column("operator", String, nullable=False),
     Column("auto", Boolean, nullable=False),
@@ -46,6 +44,8 @@ run = Table(
     Column("boot_id", String),
     Column("seconds", Float),
     Column("note", Text, nullable=False, server_default=""),
+    Column("from_identity", JSON, nullable=False, server_default="{}"),
+    Column("to_identity", JSON, nullable=False, server_default="{}"),
     sqlite_autoincrement=True,
 )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, Facts
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.findings import Finding
@@ -25,16 +26,28 @@ from debvisor_tui.system.execute import Completed
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The run that a task works for. Commits are full shas. `facts`: of a rollback's action."""
+    """The run that a task works for: from the artifact `old` to `new`. `facts`: of a rollback's action."""
 
     kind: RunKind
-    from_version: str
-    from_commit: str
-    to_version: str
-    to_commit: str
+    old: Artifact
+    new: Artifact
     operator: Person
     run: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def from_version(self) -> str:
+        return self.old.version
+
+    @property
+    def to_version(self) -> str:
+        return self.new.version
+
+    @property
+    def recorded(self) -> Artifact:
+        """Of a rollback: what to go back to: the action's facts, which are a change's `before`, else its target."""
+        found = Artifact.from_facts(self.facts)
+        return found if found.identity else self.new
 
     @property
     def backup_tag(self) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from debvisor_tui.adapters.sources.git.checkout import short
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import SHORT
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
@@ -28,14 +29,15 @@ class CiTask:
     accepts: frozenset[str] = frozenset()
 
     def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
+        commit = _commit(settings, job)
         if settings.ci.status_file:
-            return (shlex.join(("cat", str(_status_file(settings, job.to_commit)))),)
+            return (shlex.join(("cat", str(_status_file(settings, commit)))),)
         if settings.ci.command:
-            return (shlex.join(_filled(settings.ci.command, job.to_commit)),)
+            return (shlex.join(_filled(settings.ci.command, commit)),)
         return ()
 
     async def run(self, ctx: StepContext) -> str:
-        ci, commit = ctx.settings.ci, ctx.job.to_commit
+        ci, commit = ctx.settings.ci, _commit(ctx.settings, ctx.job)
         if not ci.status_file and not ci.command:
             who = await attest(
                 ctx,
@@ -53,19 +55,19 @@ class CiTask:
         await ctx.evidence(
             "checks", f"{passed} of {counted(len(checks), 'check')} passed", {"commit": commit, "checks": checks}
         )
-        _all_passed(checks, missing, ci.required, short(commit))
-        return f"{counted(passed, 'check')} passed for {short(commit)}: {listed([c['name'] for c in checks])}"
+        _all_passed(checks, missing, ci.required, commit[:SHORT])
+        return f"{counted(passed, 'check')} passed for {commit[:SHORT]}: {listed([c['name'] for c in checks])}"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return Finding(Found.NOT_DONE, "reading the pipeline changes nothing; it has to be read anew")
 
     async def _read(self, ctx: StepContext) -> tuple[bytes, str]:
-        path = _status_file(ctx.settings, ctx.job.to_commit)
+        path = _status_file(ctx.settings, _commit(ctx.settings, ctx.job))
         try:
             return await asyncio.to_thread(_read_bounded, path), str(path)
         except FileNotFoundError:
             raise WorkFailed(
-                f"There is no pipeline result for {short(ctx.job.to_commit)}: {path} is not there",
+                f"There is no pipeline result for {_commit(ctx.settings, ctx.job)[:SHORT]}: {path} is not there",
                 "Has the pipeline of this commit run, and ended? Start it, wait for it, and retry.",
             ) from None
         except OSError as error:
@@ -75,7 +77,7 @@ class CiTask:
             ) from None
 
     async def _ask_command(self, ctx: StepContext) -> tuple[bytes, str]:
-        argv = _filled(ctx.settings.ci.command or (), ctx.job.to_commit)
+        argv = _filled(ctx.settings.ci.command or (), _commit(ctx.settings, ctx.job))
         done = await ctx.execute(argv, cwd=ctx.settings.path.parent, check=False, capture=True, quiet=True)
         # A client of a pipeline may well end with an error code because a check failed: its answer says more.
         if done.exit_code != 0 and not done.stdout.strip():
@@ -134,6 +136,11 @@ def _all_passed(checks: list[dict[str, Any]], missing: Sequence[str], required: 
     else:
         hint = "Check ci.required in the config against the names of the pipeline's checks."
     raise WorkFailed(f"The pipeline of {commit} has not passed: {'; '.join(told)}", hint)
+
+
+def _commit(settings: Settings, job: Job) -> str:
+    """The commit that the target was made from, as the pipeline knows it."""
+    return open_source(settings).revision(job.new)
 
 
 def _filled(argv: Sequence[str], commit: str) -> tuple[str, ...]:

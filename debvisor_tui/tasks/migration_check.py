@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from debvisor_tui.adapters.migrations.alembic import Pending, pending
-from debvisor_tui.adapters.sources.git.export import exported
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.findings import Finding, Found
@@ -23,7 +23,7 @@ class MigrationCheckTask:
 
     async def run(self, ctx: StepContext) -> str:
         found = await _of_the_target(ctx)
-        await ctx.evidence("migrations", summary(found), {**found.to_json(), "commit": ctx.job.to_commit})
+        await ctx.evidence("migrations", summary(found), {**found.to_json(), "artifact": ctx.job.new.exact})
         for migration in found.migrations:
             for line in describe(migration):
                 ctx.log(line)
@@ -43,7 +43,7 @@ class MigrationCheckTask:
 
 async def _of_the_target(ctx: StepContext) -> Pending:
     """What is pending with the code of the release, which need not be in place yet."""
-    async with exported(ctx.execute, ctx.settings.source.checkout, ctx.job.to_commit) as tree:
+    async with open_source(ctx.settings).code(ctx.job.new) as tree:
         return await pending(ctx.settings, ctx.execute, tree)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Argv, Settings
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.system.failures import shown
@@ -88,8 +89,7 @@ async def _execute(ctx: StepContext, step: str, argv: Argv) -> None:
         "DEBVISOR_TARGET": ctx.settings.name,
         "DEBVISOR_STEP": step,
         "DEBVISOR_VERSION": job.to_version,
-        "DEBVISOR_COMMIT": job.to_commit,
         "DEBVISOR_FROM_VERSION": job.from_version,
-        "DEBVISOR_FROM_COMMIT": job.from_commit,
+        **open_source(ctx.settings).environment(job.old, job.new),
     }
     await ctx.execute(argv, cwd=ctx.settings.path.parent, env=env)

@@ -13,7 +13,7 @@ from debvisor_tui.adapters.migrations.alembic import (
     standing,
     upgrade,
 )
-from debvisor_tui.adapters.sources.git.commands import Git
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -37,11 +37,9 @@ class UpgradeTask:
     async def inspect(self, ctx: StepContext) -> Finding:
         try:
             current = await current_revision(ctx.settings)
-            code = await Git(ctx.settings.source.checkout, ctx.execute).head()
-            if code != ctx.job.to_commit:
-                return Finding(
-                    Found.UNKNOWN, f"the database is at {current}, the checkout not at {ctx.job.to_version}"
-                )
+            code = await open_source(ctx.settings).installed()
+            if not code.is_same_code(ctx.job.new):
+                return Finding(Found.UNKNOWN, f"the database is at {current}, and {code} is in place")
             found = await pending(ctx.settings, ctx.execute)
         except DebvisorError as error:
             return Finding(Found.UNKNOWN, error.what)
@@ -113,11 +111,11 @@ async def _evidence(ctx: StepContext, moved: Moved) -> None:
 
 
 async def _code_in_place(ctx: StepContext) -> None:
-    checkout, wanted = ctx.settings.source.checkout, ctx.job.to_commit
-    found = await Git(checkout, ctx.execute).head()
-    if wanted and found != wanted:
+    source, wanted = open_source(ctx.settings), ctx.job.new
+    found = await source.installed()
+    if wanted.identity and not found.is_same_code(wanted):
         raise WorkFailed(
-            f"{checkout} is at {found[:12]}, not at {wanted[:12]} ({ctx.job.to_version}): was the pull skipped?",
+            f"{source.subject} is at {found.short}, not at {wanted.short} ({wanted.version}): was the pull skipped?",
             "The migrations must be applied with the release's own code. Run the pull first.",
         )
 
@@ -126,7 +124,10 @@ async def _planned(ctx: StepContext) -> Pending:
     """What the check has found, if it still holds; else looked up anew with the code in place."""
     for evidence in reversed(await ctx.recall("migration-check", "migrations")):
         known = Pending.from_json({k: evidence.value[k] for k in ("current", "head", "pending")})
-        same_code = evidence.value.get("commit") == ctx.job.to_commit
+        same_code = ctx.job.new.exact in {
+            evidence.value.get("artifact"),
+            evidence.value.get("commit"),
+        }  # older: commit
         if same_code and known.migrations and known.current == await current_revision(ctx.settings, ctx.execute):
             return known
         break

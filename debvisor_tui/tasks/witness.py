@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from debvisor_tui.adapters.platforms.service_process import process_of
-from debvisor_tui.adapters.sources.git.checkout import git_of
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.tasks.base import StepContext
-from debvisor_tui.tasks.pull import stands
+from debvisor_tui.tasks.pull import standing_facts
 
 Look = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -23,14 +23,12 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
     settings = ctx.settings
     match step:
         case "pull" | "revert-release":
-            repo = git_of(settings, ctx.execute)
+            source = open_source(settings)
 
             async def look() -> dict[str, Any]:
-                return dict(await stands(repo, settings))
+                return dict(await standing_facts(source))
 
-            kind, subject, before = ChangeKind.CODE, str(settings.source.checkout), await look()
-            if not before:
-                await repo.head()  # says why it cannot be read
+            kind, subject, before = source.change, source.subject, (await source.installed()).facts()
         case "restart":
 
             async def look() -> dict[str, Any]:

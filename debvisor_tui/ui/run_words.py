@@ -1,5 +1,6 @@
 """What a run amounts to, in words: what has changed so far, what runs now, how it ended, and by whom."""
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
@@ -56,9 +57,7 @@ def _what(change: Change) -> str:
     before, after = change.before, change.after
     match change.kind:
         case ChangeKind.CODE | ChangeKind.IMAGE:
-            names = [
-                str(f.get("version") or str(f.get("commit") or f.get("id") or "?")[:12]) for f in (before, after)
-            ]
+            names = [Artifact.from_facts(f).version or Artifact.from_facts(f).short or "?" for f in (before, after)]
             return one_line(f"{change.kind} {names[0]} → {names[1]}" if after else f"{change.kind}, from {names[0]}")
         case ChangeKind.DATABASE:
             old = str(before.get("revision") or "base")[:12]

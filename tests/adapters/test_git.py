@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from debvisor_tui.adapters.sources.git.commands import (
-    Commit,
     Git,
     Tag,
     environment,
@@ -17,6 +16,7 @@ from debvisor_tui.adapters.sources.git.commands import (
     parse_tags,
     shown_git,
 )
+from debvisor_tui.model.artifacts import Commit
 from debvisor_tui.model.versions import nearest, plain_version, version_key
 from debvisor_tui.system.execute import run_quietly
 
@@ -24,18 +24,19 @@ from debvisor_tui.system.execute import run_quietly
 def test_commands_are_exact_and_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     checkout = Path("/srv/deb visor")
     assert git(checkout, "merge", "--ff-only", "v1.1.0") == (
-        *("git", "-c", "safe.directory=/srv/deb visor", "-C", "/srv/deb visor"),
+        *("git", "-C", "/srv/deb visor"),
         *("merge", "--ff-only", "v1.1.0"),
     )
     assert shown_git(checkout, "fetch", "origin") == "git -C '/srv/deb visor' fetch origin"
     monkeypatch.delenv("GIT_SSH_COMMAND", raising=False)
-    assert environment()["GIT_TERMINAL_PROMPT"] == "0"
-    assert environment()["GIT_ASKPASS"] == ""
-    assert environment()["GIT_SSH_COMMAND"] == "ssh -oBatchMode=yes"
-    assert environment("ssh -i /etc/key")["GIT_SSH_COMMAND"] == "ssh -i /etc/key -oBatchMode=yes"
-    assert environment("plink")["GIT_SSH_COMMAND"] == "plink"
+    assert environment(checkout)["GIT_CONFIG_VALUE_0"] == "/srv/deb visor"
+    assert environment(checkout)["GIT_TERMINAL_PROMPT"] == "0"
+    assert environment(checkout)["GIT_ASKPASS"] == ""
+    assert environment(checkout)["GIT_SSH_COMMAND"] == "ssh -oBatchMode=yes"
+    assert environment(checkout, "ssh -i /etc/key")["GIT_SSH_COMMAND"] == "ssh -i /etc/key -oBatchMode=yes"
+    assert environment(checkout, "plink")["GIT_SSH_COMMAND"] == "plink"
     monkeypatch.setenv("GIT_SSH_COMMAND", "/usr/bin/ssh -v")
-    assert environment("plink")["GIT_SSH_COMMAND"] == "/usr/bin/ssh -v -oBatchMode=yes"
+    assert environment(checkout, "plink")["GIT_SSH_COMMAND"] == "/usr/bin/ssh -v -oBatchMode=yes"
 
 
 def test_answers_are_parsed_and_made_safe() -> None:

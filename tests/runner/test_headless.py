@@ -1,6 +1,8 @@
 """A release without a terminal, by the shipped command: what it decides by itself, and with which code it ends."""
 
 import json
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -54,6 +56,23 @@ def test_a_failed_rollback_is_not_answered_by_another_one(host: Host) -> None:
     waits = json.loads(call(host, "status", "--json").stdout)["run"]["waits"]
     assert (waits["kind"], waits["step"]) == ("failed", "health")
     assert abs(waits["since"] - time.time()) < 60
+
+
+@pytest.mark.slow
+def test_a_release_asks_the_remote_twice_at_the_most(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.configure(lambda c: c["monitor"].update(duration="1s", interval="200ms"))
+    calls, real = tmp_path / "calls", shutil.which("git")
+    shim = tmp_path / "bin" / "git"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {real} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    done = ship(host)
+    assert done.returncode == 0, done.stderr
+    fetches = [call for call in calls.read_text().splitlines() if " fetch " in call]
+    assert len(fetches) == 2, "once for the plan, once before the code is put in place"
 
 
 @pytest.mark.slow

@@ -320,6 +320,6 @@ def _as_after_a_reboot(journal: Path) -> int:
     """All that was journaled is of another boot; the pid that the step's command had."""
     with closing(sqlite3.connect(journal)) as connection:
         for table in ("run", "attempt", "child"):
-            connection.execute(f"UPDATE {table} SET boot_id = 'the boot before'")  # noqa: S608 - no foreign text
+            connection.execute(f"UPDATE {table} SET boot_id = 'the boot before'")
         connection.commit()
         return int(connection.execute("SELECT pid FROM child WHERE ended_at IS NULL").fetchone()[0])

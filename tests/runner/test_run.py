@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from release_host import ANNA, Host, answer, attached, until
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.errors import LockHeld, Refused, UsageError
 from debvisor_tui.model.gates import Answer, GateKind
@@ -21,6 +22,7 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
+from debvisor_tui.store.history import History
 from debvisor_tui.tasks.plan import plan_release
 
 pytestmark = pytest.mark.slow
@@ -344,3 +346,20 @@ def test_a_rollback_that_failed_is_replaced_by_one_that_restores_the_backup(host
         assert [step.id for step in host.view(first + 1).steps] == ["restore-backup", "restart", "health"]
 
     asyncio.run(story())
+
+
+def test_another_artifact_than_the_one_on_the_plan_is_refused(host: Host) -> None:
+    async def main() -> None:
+        seen = Artifact("v1.1.0", {"commit": "f" * 40})
+        with pytest.raises(
+            UsageError, match=r"v1\.1\.0 was commit ffffffffffff on your plan and is [0-9a-f]{12} now"
+        ):
+            await start_release(host.settings, host.places, "v1.1.0", ANNA, seen=seen)
+        history = History(host.places.journal)
+        assert history.runs() == []
+        history.close()
+        plan = await plan_release(host.settings, "v1.1.0")
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, seen=plan.new)
+        assert host.view(run).run.new == plan.new
+
+    asyncio.run(main())

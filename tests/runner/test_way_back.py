@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.playbook import RunKind
@@ -27,7 +28,17 @@ def new_run(journal: Journal, steps: tuple[str, ...], of_run: int | None = None)
     kind = RunKind.RELEASE if of_run is None else RunKind.ROLLBACK
     specs = [spec(kind, step) for step in steps]
     planned = [PlannedStep(s.id, s.title, s.phase, s.why, ()) for s in specs]
-    run = journal.create_run(NewRun(kind, "t", "v1", "1" * 40, "v2", "2" * 40, "anna", planned, of_run=of_run))
+    run = journal.create_run(
+        NewRun(
+            kind,
+            "t",
+            Artifact("v1", {"commit": "1" * 40}),
+            Artifact("v2", {"commit": "2" * 40}),
+            "anna",
+            planned,
+            of_run=of_run,
+        )
+    )
     journal.set_run_state(run, RunState.RUNNING)
     return run
 
@@ -106,7 +117,7 @@ def test_a_database_that_a_rollback_left_ahead_of_the_code_is_said(tmp_path: Pat
     succeed(journal, run, "upgrade", ChangeKind.DATABASE, before=before, after={"revision": "c3"})
     journal.end_run(run, RunState.SUCCEEDED)
     history = History(journal.path)
-    now = Now("v1", "1" * 40, "c3", ())
+    now = Now("v1", Artifact("v1", {"commit": "1" * 40}), "c3", ())
     assert with_left_behind(now, history).notes == (), "it was not rolled back"
     rolled_back(journal, run)
     said = f"The database is 2 migrations ahead of v1: run {run} was rolled back without it."

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import JournalError
 from debvisor_tui.model.events import EventKind
@@ -23,6 +24,7 @@ from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.store.tables import metadata
 
+OLD, NEW = Artifact("v1", {"commit": "1" * 40}), Artifact("v2", {"commit": "2" * 40})
 STEPS = [
     PlannedStep("backup", "Backup", Phase.PRE_DEPLOY, "why", ("cp a b",)),
     PlannedStep("pull", "Pull", Phase.DEPLOY, "why", ()),
@@ -31,9 +33,7 @@ STEPS = [
 
 def new_run(journal: Journal, of_run: int | None = None) -> int:
     kind = RunKind.RELEASE if of_run is None else RunKind.ROLLBACK
-    return journal.create_run(
-        NewRun(kind, "test", "v1", "1" * 40, "v2", "2" * 40, "anna (here)", STEPS, of_run=of_run)
-    )
+    return journal.create_run(NewRun(kind, "test", OLD, NEW, "anna (here)", STEPS, of_run=of_run))
 
 
 @pytest.fixture
@@ -273,10 +273,13 @@ def test_a_journal_of_an_older_schema_is_read_as_it_is_and_migrated_by_a_writer(
     config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
     command.upgrade(config, schema)
     with closing(sqlite3.connect(path)) as old:
+        exact = ("from_commit", "to_commit") if schema < "0004" else ("from_identity", "to_identity")
+        told = ("a", "b") if schema < "0004" else ('{"commit": "a"}', '{"commit": "b"}')
         old.execute(
-            "INSERT INTO run (id, kind, target, from_version, from_commit, to_version, to_commit, state, operator,"
-            " auto, started_at, ended_at, step) VALUES (7, 'release', 't', 'v1', 'a', 'v2', 'b', 'succeeded', 'anna',"
-            " 0, 1000.0, 940.0, '')"
+            f"INSERT INTO run (id, kind, target, from_version, {exact[0]}, to_version, {exact[1]}, state, operator,"
+            " auto, started_at, ended_at, step) VALUES (7, 'release', 't', 'v1', ?, 'v2', ?, 'succeeded', 'anna',"
+            " 0, 1000.0, 940.0, '')",
+            told,
         )
         if schema != "0001":
             old.execute("UPDATE run SET seconds = 0.0")
@@ -287,6 +290,7 @@ def test_a_journal_of_an_older_schema_is_read_as_it_is_and_migrated_by_a_writer(
     assert run is not None
     assert run.seconds == 0.0, "its clock was set back in between: no negative time is shown"
     assert run.note == ""
+    assert (run.old, run.new) == (Artifact("v1", {"commit": "a"}), Artifact("v2", {"commit": "b"}))
     history.close()
     assert path.read_bytes() == before, "an older program may be at work on it: who reads changes nothing"
     journal = Journal(path)

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.playbook import Phase, RunKind
@@ -31,6 +32,7 @@ from debvisor_tui.model.views import AttemptView, PlannedStep, RunView
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 
+OLD, NEW = Artifact("v1", {"commit": "1" * 40}), Artifact("v2", {"commit": "2" * 40})
 STEPS = ("upgrade", "revert-database", "restart")  # the last two undo something in a rollback
 PLANNED = [PlannedStep(step, step.title(), Phase.DEPLOY, "why", ()) for step in STEPS]
 KINDS = (ChangeKind.DATABASE, ChangeKind.PROCESS, ChangeKind.CODE)
@@ -208,7 +210,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     def create(self, of_run: int | None) -> int:
         kind = RunKind.RELEASE if of_run is None else RunKind.ROLLBACK
-        new = NewRun(kind, "test", "v1", "1" * 40, "v2", "2" * 40, "anna", PLANNED, of_run=of_run)
+        new = NewRun(kind, "test", OLD, NEW, "anna", PLANNED, of_run=of_run)
         return self.journal.create_run(new)
 
     @rule(nth=NTH, new=st.sampled_from(RunState), at=st.sampled_from([None, None, *STEPS]))

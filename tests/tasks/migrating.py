@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate
@@ -102,7 +103,7 @@ class Release:
     def job(self, version: str, facts: Mapping[str, Any] | None = None) -> Job:
         commit = self.git("rev-parse", f"{version}^{{commit}}")
         kind = RunKind.RELEASE if facts is None else RunKind.ROLLBACK
-        return Job(kind, "v1.0.0", "", version, commit, Person("anna"), facts=facts or {})
+        return Job(kind, Artifact("v1.0.0"), Artifact(version, {"commit": commit}), Person("anna"), facts=facts or {})
 
     def context(self, step: str, job: Job) -> StandaloneContext:
         """A step of one and the same run: what earlier steps have established is there."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate
 from debvisor_tui.model.people import Person
@@ -94,7 +95,8 @@ class Host:
 
     def job(self, to_version: str, kind: RunKind = RunKind.RELEASE, **facts: Any) -> Job:
         to = git(self.work, "rev-parse", f"{to_version}^{{commit}}")
-        return Job(kind, "v1.0.0", self.head(), to_version, to, ANNA, facts=facts)
+        old, new = Artifact("v1.0.0", {"commit": self.head()}), Artifact(to_version, {"commit": to})
+        return Job(kind, old, new, ANNA, facts=facts)
 
 
 def make_host(folder: Path) -> Host:

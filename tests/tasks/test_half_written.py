@@ -7,15 +7,19 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from releasing import Host, Told, git, make_host
+from releasing import ANNA, Host, Told, git, make_host
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.tasks.base import Job
 from debvisor_tui.tasks.pull import PullTask
 from debvisor_tui.tasks.revert_release import RevertReleaseTask
 
@@ -59,6 +63,11 @@ def kill_in_the_middle(host: Host, *command: str, count: int) -> None:
         process.wait(20)
 
 
+def way_back(old: str, new: str, facts: Mapping[str, Any]) -> Job:
+    there, here = Artifact("v2.0.0", {"commit": new}), Artifact("v1.0.0", {"commit": old})
+    return Job(RunKind.ROLLBACK, there, here, ANNA, facts=facts)
+
+
 def as_if_never_begun(host: Host, commit: str) -> bool:
     clean = git(host.checkout, "status", "--porcelain") == ""
     return host.head() == commit and clean and not list((host.checkout / ".git").rglob("*.lock"))
@@ -81,9 +90,7 @@ def test_a_merge_that_was_killed_is_seen_retried_and_taken_back(host: Host, coun
     shutil.rmtree(host.checkout)
     copy.rename(host.checkout)
     back = Told(host.settings(), host.job("v2.0.0", RunKind.ROLLBACK, commit=old, version="v1.0.0"), "revert-release")
-    back.job = back.job.__class__(
-        RunKind.ROLLBACK, "v2.0.0", new, "v1.0.0", old, back.job.operator, facts=back.job.facts
-    )
+    back.job = way_back(old, new, back.job.facts)
     asyncio.run(RevertReleaseTask().run(back))
     assert as_if_never_begun(host, old)
 
@@ -93,10 +100,7 @@ def test_a_reset_that_was_killed_is_taken_up_again(host: Host, count: int) -> No
     old, new = host.head(), git(host.work, "rev-parse", "v2.0.0^{commit}")
     git(host.checkout, "pull", "-q", "--tags")
     kill_in_the_middle(host, "reset", "--keep", old, count=count)
-    job = host.job("v2.0.0").__class__(
-        RunKind.ROLLBACK, "v2.0.0", new, "v1.0.0", old, host.job("v2.0.0").operator, facts={"commit": old}
-    )
-    back = Told(host.settings(), job, "revert-release")
+    back = Told(host.settings(), way_back(old, new, {"commit": old}), "revert-release")
     assert asyncio.run(RevertReleaseTask().inspect(back)).found is not Found.UNKNOWN
     asyncio.run(RevertReleaseTask().run(back))
     assert as_if_never_begun(host, old)

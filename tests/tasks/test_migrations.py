@@ -4,6 +4,7 @@ import re
 import sqlite3
 import types
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from migrating import Release, make_release, make_settings, run
 from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
 from debvisor_tui.adapters.migrations.alembic_probe import alembic_recorder
 from debvisor_tui.adapters.migrations.alembic_probe.alembic_recorder import describe
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.gates import GateKind
@@ -305,7 +307,7 @@ def test_an_ini_outside_the_checkout_still_means_the_new_releases_migrations(rel
 
 def test_a_commit_that_is_not_there_says_how_to_get_it(release: Release) -> None:
     job = release.job("v1.0.0")
-    object.__setattr__(job, "to_commit", "f" * 40)
+    job = replace(job, new=Artifact("v1.0.0", {"commit": "f" * 40}))
     with pytest.raises(WorkFailed, match="Commit ffffffffffff is not in") as told:
         run(MigrationCheckTask().run(release.context("migration-check", job)))
     assert "fetch --tags" in told.value.hint

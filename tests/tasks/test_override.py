@@ -43,14 +43,14 @@ def test_a_command_of_the_config_does_the_step_and_its_change_is_recorded(host: 
     assert "out: pull" in ctx.lines
     [change] = ctx.made
     assert (change.kind, change.state, change.before["commit"]) == (ChangeKind.CODE, ChangeState.DONE, old)
-    assert change.after == {"commit": ctx.job.to_commit, "version": "v1.1.0"}
+    assert change.after == {"commit": ctx.job.new.exact, "version": "v1.1.0"}
     assert asyncio.run(task.inspect(ctx)).found is Found.DONE
 
 
 def test_a_step_by_hand_is_attested_and_its_change_is_recorded(host: Host) -> None:
     task, ctx = step(host, "pull", manual=True)
     asyncio.run(task.run(ctx))
-    assert f"git -C {host.checkout} merge --ff-only v1.1.0" in ctx.gates[0].detail
+    assert f"git -C {host.checkout} merge --ff-only {ctx.job.new.exact}" in ctx.gates[0].detail
     assert ctx.evidences("attested")[0].value["statement"] == "read them all"
     assert ctx.made[0].after["commit"] == host.head()
     declined = Told(ctx.settings, ctx.job, "pull", answer=Answer.DECLINE)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from releasing import Host, git, make_host, web
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RELEASE_STEPS
+from debvisor_tui.model.views import Now
 from debvisor_tui.model.wording import listed
 from debvisor_tui.tasks.now import what_runs_now
 from debvisor_tui.tasks.plan import plan_release, versions
@@ -18,6 +20,10 @@ def host(tmp_path: Path) -> Host:
     return make_host(tmp_path)
 
 
+def installed(now: Now) -> str:
+    return now.installed.version if now.installed else ""
+
+
 def test_versions_are_fetched_newest_first_and_say_which_is_in_place(host: Host) -> None:
     found = asyncio.run(versions(host.settings()))
     assert [(v.name, v.current, v.newer) for v in found] == [
@@ -25,7 +31,7 @@ def test_versions_are_fetched_newest_first_and_say_which_is_in_place(host: Host)
         ("v1.1.0", False, True),
         ("v1.0.0", True, False),
     ]
-    assert found[0].commit == git(host.work, "rev-parse", "v1.10.0^{commit}")
+    assert found[0].artifact.exact == git(host.work, "rev-parse", "v1.10.0^{commit}")
 
 
 def test_without_the_origin_the_known_versions_are_still_listed(host: Host) -> None:
@@ -46,12 +52,12 @@ def test_a_good_plan_has_the_commands_of_every_step_and_no_problem(host: Host) -
     plan = asyncio.run(plan_release(host.settings(steps={"smoke": {"manual": True}}), "v1.1.0"))
     assert plan.problems == ()
     assert (plan.from_version, plan.to_version) == ("v1.0.0", "v1.1.0")
-    assert (plan.from_commit, plan.to_commit) == (before, git(host.work, "rev-parse", "v1.1.0^{commit}"))
+    assert (plan.old.exact, plan.new.exact) == (before, git(host.work, "rev-parse", "v1.1.0^{commit}"))
     assert [s.id for s in plan.steps] == [s.id for s in RELEASE_STEPS]
     commands = {s.id: s.commands for s in plan.steps}
     assert commands["pull"] == (
-        f"git -C {host.checkout} fetch --tags origin",
-        f"git -C {host.checkout} merge --ff-only v1.1.0",
+        f"git -C {host.checkout} fetch --tags --no-recurse-submodules -- origin",
+        f"git -C {host.checkout} merge --ff-only {plan.new.exact}",
     )
     config = f"debvisor-cli --config {host.folder}/debvisor.toml"
     assert commands["health"] == (f"{config} health live", f"{config} health ready")
@@ -85,7 +91,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(host: Host) -> None:
 
 def test_what_runs_now_never_raises_and_says_what_cannot_be_told(host: Host) -> None:
     now = asyncio.run(what_runs_now(host.settings("http://127.0.0.1:9")))
-    assert (now.version, now.checked_out, now.commit, now.revision) == ("", "v1.0.0", host.head(), "")
+    assert (now.version, now.installed, now.revision) == ("", Artifact("v1.0.0", {"commit": host.head()}), "")
     assert [(p.name, p.ok, p.text) for p in now.probes] == [
         ("live", False, "connection refused at 127.0.0.1:9"),
         ("ready", False, "connection refused at 127.0.0.1:9"),
@@ -105,13 +111,13 @@ def test_what_runs_now_is_what_answers_and_not_what_is_checked_out(host: Host) -
         site.json("/health/live", '{"status": "ok", "version": "1.0.0"}')
         site.json("/health/ready", '{"status": "ok"}')
         now = asyncio.run(what_runs_now(host.settings(site.base)))
-        assert (now.version, now.checked_out, now.proven, now.notes) == ("v1.0.0", "v1.0.0", True, ())
+        assert (now.version, installed(now), now.proven, now.notes) == ("v1.0.0", "v1.0.0", True, ())
         site.json("/health/live", '{"status": "ok", "version": "0.9.0"}')
         now = asyncio.run(what_runs_now(host.settings(site.base)))
-        assert (now.version, now.checked_out) == ("0.9.0", "v1.0.0")
-        assert now.notes == ("0.9.0 answers; v1.0.0 is checked out. Was the service restarted since?",)
+        assert (now.version, installed(now)) == ("0.9.0", "v1.0.0")
+        assert now.notes == ("0.9.0 answers; v1.0.0 is in place. Was the service restarted since?",)
         site.json("/health/live", '{"status": "ok"}')
         now = asyncio.run(what_runs_now(host.settings(site.base)))
         assert (now.version, now.proven, now.notes) == ("v1.0.0", False, ()), "it does not say what it is"
     now = asyncio.run(what_runs_now(host.settings(site.base)))
-    assert (now.version, now.notes) == ("", ("Nothing answers; v1.0.0 is checked out.",))
+    assert (now.version, now.notes) == ("", ("Nothing answers; v1.0.0 is in place.",))

@@ -48,6 +48,7 @@ def test_it_goes_forward_to_the_tag_and_records_both_ends(host: Host) -> None:
     assert change.after == {"commit": new, "version": "v1.1.0"}
     [code] = ctx.evidences("code")
     assert code.value == {
+        "label": "commit",
         "before": old,
         "after": new,
         "before_version": "v1.0.0",
@@ -161,7 +162,7 @@ def test_code_goes_back_to_the_record_on_the_same_branch_and_keeps_other_files(h
     (host.checkout / "notes.txt").write_text("somebody's")
     job = host.job("v1.0.0", RunKind.ROLLBACK, commit=old, version="v1.0.0")
     ctx = Told(host.settings(), job, "revert-release")
-    assert RevertReleaseTask().commands(ctx.settings, job) == (f"git -C {host.checkout} reset --keep {old[:12]}",)
+    assert RevertReleaseTask().commands(ctx.settings, job) == (f"git -C {host.checkout} reset --keep {old}",)
     asyncio.run(RevertReleaseTask().run(ctx))
     assert host.head() == old
     assert git(host.checkout, "symbolic-ref", "--short", "HEAD") == "main"

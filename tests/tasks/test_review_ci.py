@@ -24,7 +24,7 @@ def test_the_commits_are_listed_newest_first_and_a_person_vouches_for_them(host:
     done = asyncio.run(ReviewTask().run(ctx))
     [commits] = ctx.evidences("commits")
     assert [c["subject"] for c in commits.value["commits"]] == ["Release v1.1.0", "Show the nodes (#38)"]
-    assert commits.value["commits"][0]["commit"] == ctx.job.to_commit
+    assert commits.value["commits"][0]["commit"] == ctx.job.new.exact
     assert commits.value["commits"][0]["author"] == "Mira Santos"
     [gate] = ctx.gates
     assert gate.kind is GateKind.ATTEST
@@ -71,7 +71,7 @@ def ci(host: Host, status: str | bytes | None, **keys: Any) -> Told:
     job = host.job("v1.1.0")
     if status is not None:
         content = status if isinstance(status, bytes) else status.encode()
-        (host.folder / f"{job.to_commit}.json").write_bytes(content)
+        (host.folder / f"{job.new.exact}.json").write_bytes(content)
     ctx = Told(host.settings(ci={"status_file": "{commit}.json", **keys}), job, "ci")
     asyncio.run(CiTask().run(ctx))
     return ctx
@@ -84,7 +84,7 @@ def checks(**results: str) -> str:
 def test_passed_checks_are_kept_by_name(host: Host) -> None:
     ctx = ci(host, checks(unit="passed", e2e="passed"), required=("unit", "e2e"))
     assert ctx.evidences("checks")[0].value == {
-        "commit": ctx.job.to_commit,
+        "commit": ctx.job.new.exact,
         "checks": [{"name": "unit", "result": "passed"}, {"name": "e2e", "result": "passed"}],
     }
     assert ctx.gates == []
@@ -121,7 +121,7 @@ def test_a_command_may_tell_instead_even_if_it_ends_with_an_error(host: Host) ->
     script = 'echo "{\\"checks\\": [{\\"name\\": \\"$1\\", \\"result\\": \\"failed\\"}]}"; exit 8'
     settings = host.settings(ci={"command": ["sh", "-c", script, "sh", "{commit}"]})
     job = host.job("v1.1.0")
-    with pytest.raises(WorkFailed, match=f"{job.to_commit} failed"):
+    with pytest.raises(WorkFailed, match=f"{job.new.exact} failed"):
         asyncio.run(CiTask().run(Told(settings, job, "ci")))
     settings = host.settings(ci={"command": ["sh", "-c", "echo no network >&2; exit 1"]})
     with pytest.raises(CommandFailed, match="no network"):
@@ -131,5 +131,5 @@ def test_a_command_may_tell_instead_even_if_it_ends_with_an_error(host: Host) ->
 def test_without_a_pipeline_to_read_a_person_attests(host: Host) -> None:
     ctx = Told(host.settings(), host.job("v1.1.0"), "ci")
     assert "anna (pts/1)" in asyncio.run(CiTask().run(ctx))
-    assert ctx.job.to_commit in ctx.gates[0].detail
+    assert ctx.job.new.exact in ctx.gates[0].detail
     assert ctx.evidences("attested")[0].value["by"] == "anna (pts/1)"

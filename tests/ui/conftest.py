@@ -2,6 +2,7 @@
 
 import pytest
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.views import Now, Probe
 from debvisor_tui.runner import ask
 
@@ -14,6 +15,6 @@ def quiet_home(monkeypatch: pytest.MonkeyPatch) -> None:
         probes = tuple(
             Probe(name, f"http://127.0.0.1/health/{name}", 200, 4.0, True, "good", {}) for name in ("live", "ready")
         )
-        return Now("v1.1.0", "b81d40ffe296", "d2a95be81c07", probes)
+        return Now("v1.1.0", Artifact("v1.1.0", {"commit": "b81d40ffe296"}), "d2a95be81c07", probes)
 
     monkeypatch.setattr(ask, "ask_now", now)

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.moments import Moment
@@ -142,7 +143,16 @@ class Story:
         ]
         with self._frozen() as journal:
             self.run = journal.create_run(
-                NewRun(kind, self.target, old, old_sha, new, new_sha, str(ANNA), steps, of_run=of, how="setsid")
+                NewRun(
+                    kind,
+                    self.target,
+                    Artifact(old, {"commit": old_sha}),
+                    Artifact(new, {"commit": new_sha}),
+                    str(ANNA),
+                    steps,
+                    of_run=of,
+                    how="setsid",
+                )
             )
             journal.set_run_state(self.run, RunState.RUNNING)
         return self.run

@@ -5,6 +5,7 @@ from typing import Any
 
 import seed
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.playbook import RELEASE_STEPS
@@ -15,10 +16,20 @@ from debvisor_tui.model.views import PlannedStep, ReleasePlan, RunView, Version
 
 DAY = 86_400
 VERSIONS = (
-    Version("v1.3.0", "c" * 40, seed.START - DAY, "Snapshots, quotas [/] and a faster dashboard", newer=True),
-    Version("v1.2.0", "b" * 40, seed.START - 5 * DAY, "Drop the notes of nodes: nobody has read them", newer=True),
-    Version("v1.1.0", seed.NEW, seed.START - 9 * DAY, "Regions for nodes", current=True),
-    Version("v1.0.0", seed.OLD, seed.START - 40 * DAY, "The first release"),
+    Version(
+        Artifact("v1.3.0", {"commit": "c" * 40}),
+        seed.START - DAY,
+        "Snapshots, quotas [/] and a faster dashboard",
+        newer=True,
+    ),
+    Version(
+        Artifact("v1.2.0", {"commit": "b" * 40}),
+        seed.START - 5 * DAY,
+        "Drop the notes of nodes: nobody has read them",
+        newer=True,
+    ),
+    Version(Artifact("v1.1.0", {"commit": seed.NEW}), seed.START - 9 * DAY, "Regions for nodes", current=True),
+    Version(Artifact("v1.0.0", {"commit": seed.OLD}), seed.START - 40 * DAY, "The first release"),
 )
 
 
@@ -28,7 +39,7 @@ def release_plan(*problems: str) -> ReleasePlan:
         PlannedStep(s.id, s.title, s.phase, s.why, seed.COMMANDS[s.id], s.id == "ci", seed.USUAL.get(s.id))
         for s in RELEASE_STEPS
     )
-    return ReleasePlan("v1.1.0", seed.NEW, "v1.2.0", "b" * 40, steps, problems)
+    return ReleasePlan(VERSIONS[2].artifact, VERSIONS[1].artifact, steps, problems)
 
 
 def four_runs(folder: Path) -> seed.Story:

@@ -10,6 +10,7 @@ import seed
 from scenes import SCENES
 from stage import in_hand, play, runner, said, shown, text_of, until
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, Probe
@@ -20,7 +21,10 @@ from debvisor_tui.ui.screens.run import RunScreen
 
 SIZES = ((80, 24), (120, 40))
 NOW = Now(
-    "v1.1.0", "b81d40ffe296", "d2a95be81c07", (Probe("ready", "http://x", 200, 4.0, True, "good", {"cache": "ok"}),)
+    "v1.1.0",
+    Artifact("v1.1.0", {"commit": "b81d40ffe296"}),
+    "d2a95be81c07",
+    (Probe("ready", "http://x", 200, 4.0, True, "good", {"cache": "ok"}),),
 )
 
 

@@ -1,5 +1,6 @@
 """The plan screen: a version is chosen, its plan read, and only then something is started."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import seed
 import seed_history
 from stage import play, runner, shown, text_of, until
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
 from debvisor_tui.runner import ask, launch, spawn
@@ -29,6 +31,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "plan": seed_history.release_plan(),
         "start": 1,
         "started": [],
+        "fetched": [],
         "logout": "",
     }
 
@@ -40,11 +43,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     async def versions(*_: object) -> tuple[Version, ...]:
         return answer("versions")  # type: ignore[no-any-return]
 
-    async def plan(*_: object) -> ReleasePlan:
+    async def plan(*_: object, fetch: bool) -> ReleasePlan:
+        answers["fetched"].append(fetch)
         return answer("plan")  # type: ignore[no-any-return]
 
-    async def start(_settings: object, _places: object, version: str, person: object, *, auto: bool) -> int:
-        answers["started"].append((version, str(person), auto))
+    async def start(
+        _settings: object, _places: object, version: str, person: object, *, auto: bool, seen: Artifact
+    ) -> int:
+        answers["started"].append((version, str(person), auto, seen))
         return answer("start")  # type: ignore[no-any-return]
 
     monkeypatch.setattr(ask, "ask_versions", versions)
@@ -69,6 +75,7 @@ def test_a_release_is_started_after_its_plan_was_seen_and_production_confirmed(
             await until(lambda: "git fetch --tags origin" in text_of(app) or "PRE-DEPLOY" in text_of(app), pilot)
             assert "by hand, you attest it" in text_of(app)
             assert "about 26 s and 4 steps not timed yet" in text_of(app)
+            assert world["fetched"] == [True], "nobody has said that this version is fresh"
             await pilot.press("a", "enter")
             await until(lambda: "start the release" in text_of(app), pilot)
             await pilot.press("escape")
@@ -77,7 +84,23 @@ def test_a_release_is_started_after_its_plan_was_seen_and_production_confirmed(
             await until(lambda: "Release v1.2.0 to production?" in text_of(app), pilot)
             await pilot.press("y")
             await until(lambda: isinstance(app.screen, RunScreen), pilot)
-            assert world["started"] == [("v1.2.0", "anna (10.0.0.7)", True)]
+            assert world["started"] == [("v1.2.0", "anna (10.0.0.7)", True, seed_history.VERSIONS[1].artifact)]
+
+    play(story_of_the_test())
+
+
+def test_what_the_remote_has_just_said_is_not_asked_again(world: dict[str, Any], tmp_path: Path) -> None:
+    world["versions"] = tuple(replace(version, fresh=True) for version in seed_history.VERSIONS)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen())
+            await until(lambda: "v1.3.0" in text_of(app), pilot)
+            await pilot.press("down", "enter")
+            await until(lambda: "PRE-DEPLOY" in text_of(app), pilot)
+            assert world["fetched"] == [False]
+            await pilot.press("r")
+            await until(lambda: world["fetched"] == [False, True], pilot)
 
     play(story_of_the_test())
 

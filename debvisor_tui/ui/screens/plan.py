@@ -1,6 +1,7 @@
 """The plan of a release: choose the version, see every step with its commands; nothing is touched before `enter`."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices, Page
 from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
 
+FRESH = 120.0  # seconds for which what the remote has just said of a version holds for its plan
 AUTO_WARNING = "Auto is on: it goes on to the change and the restart without asking, until a person must decide."
 
 
@@ -68,6 +70,7 @@ class PlanScreen(DebvisorScreen[None]):
     def __init__(self, version: str | None = None) -> None:
         super().__init__()
         self._version = version
+        self._read_at = 0.0  # when the versions were read, monotonic seconds
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "new release")
@@ -82,7 +85,7 @@ class PlanScreen(DebvisorScreen[None]):
         self._ask_host()
         if self._version:
             self.chosen = self._version
-            self._ask_plan(self.chosen)
+            self._ask_plan(self.chosen, fetch=True)
         else:
             self._ask_versions()
 
@@ -101,18 +104,21 @@ class PlanScreen(DebvisorScreen[None]):
         self.failure = None
         self.versions = None
         try:
-            self.versions = await ask.ask_versions(self.session.settings, self.session.places)
+            versions = await ask.ask_versions(self.session.settings, self.session.places)
         except DebvisorError as error:
             self.failure = error
+            return
+        self._read_at = time.monotonic()
+        self.versions = versions
 
     @work(group="plan", exclusive=True, description="ask for the plan")
-    async def _ask_plan(self, version: str) -> None:
+    async def _ask_plan(self, version: str, *, fetch: bool) -> None:
         from debvisor_tui.runner import ask
 
         self.failure = None
         self.plan = None
         try:
-            plan = await ask.ask_plan(self.session.settings, self.session.places, version)
+            plan = await ask.ask_plan(self.session.settings, self.session.places, version, fetch=fetch)
         except DebvisorError as error:
             self.failure = error
             return
@@ -136,7 +142,12 @@ class PlanScreen(DebvisorScreen[None]):
         self.starting = True
         try:
             run = await spawn.start_release(
-                session.settings, session.places, plan.to_version, session.person, auto=self.auto
+                session.settings,
+                session.places,
+                plan.to_version,
+                session.person,
+                auto=self.auto,
+                seen=plan.new,
             )
         except LockHeld as held:  # somebody was quicker: that run can be looked at instead
             self.starting = False
@@ -274,7 +285,9 @@ class PlanScreen(DebvisorScreen[None]):
             await self.debvisor.run_action("proceed", self)
             return
         self.chosen = event.option_id or ""
-        self._ask_plan(self.chosen)
+        offered = next((version for version in self.versions or () if version.name == self.chosen), None)
+        known = offered is not None and offered.fresh and time.monotonic() - self._read_at < FRESH
+        self._ask_plan(self.chosen, fetch=not known)
 
     @work(group="plan-attach", exclusive=True, description="attach to the run that goes on")
     async def _attach_instead(self) -> None:
@@ -297,7 +310,7 @@ class PlanScreen(DebvisorScreen[None]):
 
     def action_again(self) -> None:
         if self.chosen:
-            self._ask_plan(self.chosen)
+            self._ask_plan(self.chosen, fetch=True)
         else:
             self._ask_versions()
 

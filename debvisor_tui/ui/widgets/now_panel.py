@@ -34,7 +34,7 @@ def now_text(found: "Now | None", at: float | None, *, asking: bool, failed: str
             (f"{'version':{LABEL}}", "$muted"),
             (found.version or "nothing answers", "bold" if found.version else "bold $danger"),
             (" answers" if found.proven and found.version else ""),
-            (f"   commit {found.commit[:12]}" if found.commit else "", "$muted"),
+            (f"   {found.installed.label} {found.installed.short}" if found.installed else "", "$muted"),
             (f"   database {found.revision[:12]}" if found.revision else "", "$muted"),
         )
     )

@@ -37,10 +37,10 @@ def plan_content(plan: ReleasePlan, width: int) -> Content:
     rows.append(
         line(
             (plan.from_version or "an unknown version", "bold"),
-            (f" {plan.from_commit[:7]}", "$muted"),
+            (f" {plan.old.exact[:7]}", "$muted"),
             " → ",
             (plan.to_version, "bold"),
-            (f" {plan.to_commit[:7]}", "$muted"),
+            (f" {plan.new.exact[:7]}", "$muted"),
             (f"   {_estimate(plan.steps)}", "$muted"),
         )
     )

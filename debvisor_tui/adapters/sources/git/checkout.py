@@ -5,21 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debvisor_tui.adapters.sources.git.commands import SHORT, Git, Tag, shown_git
-from debvisor_tui.config.settings import Settings
+from debvisor_tui.adapters.sources.git.commands import Git, Tag, shown_git
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.versions import version_key
 from debvisor_tui.model.views import Version
 from debvisor_tui.model.wording import counted, listed
-from debvisor_tui.system.execute import Executor
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is in place: `version` is the tag of `commit`, or what git describe makes of it."""
-
-    version: str
-    commit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +27,39 @@ class Obstacle:
         return f"{self.what}. {self.hint}"
 
 
-def git_of(settings: Settings, execute: Executor) -> Git:
-    return Git(settings.source.checkout, execute)
+def artifact_of(commit: str, version: str) -> Artifact:
+    return Artifact(version, {"commit": commit})
+
+
+def commit_of(artifact: Artifact) -> str:
+    return artifact.identity.get("commit", "")
 
 
 def newest_first(tags: Sequence[Tag]) -> list[Tag]:
     return sorted(tags, key=lambda tag: version_key(tag.name), reverse=True)
 
 
-async def in_place(git: Git, settings: Settings) -> Place:
-    """WorkFailed if the checkout cannot be read."""
+async def in_place(git: Git, tags: str) -> Artifact:
+    """What the checkout is at, under its tag that matches `tags`, or what git describe makes of it. WorkFailed if it
+    cannot be read."""
     commit = await git.head()
-    here = [tag for tag in await git.tags(settings.source.tags, contains=commit) if tag.commit == commit]
-    return Place(newest_first(here)[0].name if here else await git.describe(), commit)
+    here = [tag for tag in await git.tags(tags, contains=commit) if tag.commit == commit]
+    return artifact_of(commit, newest_first(here)[0].name if here else await git.describe())
 
 
-async def local_versions(git: Git, settings: Settings) -> tuple[Version, ...]:
+async def local_versions(git: Git, tags: str) -> tuple[Version, ...]:
     """The versions that the checkout knows, newest first. WorkFailed if it cannot be read."""
     commit = await git.head()
-    after = {tag.name for tag in await git.tags(settings.source.tags, contains=commit) if tag.commit != commit}
+    after = {tag.name for tag in await git.tags(tags, contains=commit) if tag.commit != commit}
     return tuple(
-        Version(tag.name, tag.commit, tag.at, tag.subject, current=tag.commit == commit, newer=tag.name in after)
-        for tag in newest_first(await git.tags(settings.source.tags))
+        Version(
+            artifact_of(tag.commit, tag.name),
+            tag.at,
+            tag.subject,
+            current=tag.commit == commit,
+            newer=tag.name in after,
+        )
+        for tag in newest_first(await git.tags(tags))
     )
 
 
@@ -73,21 +75,22 @@ async def dirty(git: Git) -> Obstacle | None:
     )
 
 
-async def cannot_forward(git: Git, place: Place, version: str, commit: str) -> Obstacle | None:
-    """Why `commit` cannot be reached from what is in place by going forward only."""
-    if await git.is_ancestor(place.commit, commit):
-        return await _overwritten(git, place.commit, commit)
-    if await git.is_ancestor(commit, place.commit):
+async def cannot_forward(git: Git, place: Artifact, target: Artifact) -> Obstacle | None:
+    """Why `target` cannot be reached from what is in place by going forward only."""
+    here, there = commit_of(place), commit_of(target)
+    if await git.is_ancestor(here, there):
+        return await _overwritten(git, here, there)
+    if await git.is_ancestor(there, here):
         return Obstacle(
-            f"{version} is older than {place.version}, which is in place",
+            f"{target.version} is older than {place.version}, which is in place",
             "A release only goes forward. To go back, roll the last release back (R, or `debvisor-tui rollback`).",
         )
-    own = await git.count(f"{commit}..{place.commit}")
+    own = await git.count(f"{there}..{here}")
     return Obstacle(
         f"The checkout {git.checkout} has diverged: {place.version} has {counted(own, 'commit')} "
-        f"that {version} lacks",
-        f"See them with `{shown_git(git.checkout, 'log', '--oneline', f'{version}..HEAD')}`; bring them into main, "
-        "or put the checkout back on a released version.",
+        f"that {target.version} lacks",
+        f"See them with `{shown_git(git.checkout, 'log', '--oneline', f'{target.version}..HEAD')}`; bring them into "
+        "main, or put the checkout back on a released version.",
     )
 
 
@@ -105,7 +108,3 @@ async def _overwritten(git: Git, older: str, newer: str) -> Obstacle | None:
 
 def existing(folder: Path, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if os.path.lexists(folder / path)]
-
-
-def short(commit: str) -> str:
-    return commit[:SHORT]

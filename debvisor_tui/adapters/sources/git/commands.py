@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debvisor_tui.model.artifacts import Commit
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.system.execute import Completed, Executor, run_quietly
@@ -16,23 +17,12 @@ QUICK = 30.0  # seconds for a command that only reads the checkout
 WRITING = 600.0  # seconds for one that writes a large checkout to a slow disk
 FETCH = 300.0  # seconds for a fetch that a release waits for
 LISTED = 1000  # commits read of one range, at the most
-SHORT = 12  # characters of a sha, for people
 
 _TAG_FORMAT = (
     "%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
     "%00%(creatordate:unix)%00%(contents:subject)"
 )
 _CLOBBERED = re.compile(r"^ ! \[rejected\]\s+(\S+)\s+->.*would clobber existing tag", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """`at`: unix seconds of the commit."""
-
-    commit: str
-    author: str
-    at: float
-    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +43,11 @@ class Fetched:
     moved: tuple[str, ...] = ()
 
 
-def environment(ssh: str = "") -> dict[str, str]:
-    """What keeps git from asking anybody, and its words in English. `ssh`: the ssh command configured, if any."""
+def environment(checkout: Path, ssh: str = "") -> dict[str, str]:
+    """What keeps git from asking anybody, and its words in English. `ssh`: the ssh command configured, if any.
+
+    The checkout may belong to another user: that is the operator's business.
+    """
     ssh = (os.environ.get("GIT_SSH_COMMAND") or ssh).strip() or "ssh"
     if Path(ssh.split()[0]).name == "ssh":  # another program need not know the option
         ssh += " -oBatchMode=yes"
@@ -65,17 +58,33 @@ def environment(ssh: str = "") -> dict[str, str]:
         "GIT_PAGER": "cat",
         "GIT_OPTIONAL_LOCKS": "0",  # looking at the status must not get in the way of a release
         "LC_ALL": "C",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": str(checkout),
     }
 
 
 def git(checkout: Path, *words: str) -> tuple[str, ...]:
-    """The argv of a git command. The checkout may belong to another user: that is the operator's business."""
-    return ("git", "-c", f"safe.directory={checkout}", "-C", str(checkout), *words)
+    """The argv of a git command, as it is run and as the operator could type it."""
+    return ("git", "-C", str(checkout), *words)
 
 
 def shown_git(checkout: Path, *words: str) -> str:
-    """The same as the operator could type it."""
-    return shlex.join(("git", "-C", str(checkout), *words))
+    return shlex.join(git(checkout, *words))
+
+
+def fetch_words(remote: str) -> tuple[str, ...]:
+    return ("fetch", "--tags", "--no-recurse-submodules", "--", remote)
+
+
+def forward_words(commit: str) -> tuple[str, ...]:
+    """By its sha: what was proved to be the tag is what is put in place."""
+    return ("merge", "--ff-only", commit)
+
+
+def back_words(commit: str) -> tuple[str, ...]:
+    """--keep, not --hard: it refuses rather than throw away what somebody changed in the meantime."""
+    return ("reset", "--keep", commit)
 
 
 def parse_log(data: str) -> tuple[Commit, ...]:
@@ -121,7 +130,7 @@ class Git:
     def __init__(self, checkout: Path, execute: Executor, environ: Mapping[str, str] | None = None) -> None:
         self.checkout = checkout
         self._execute = execute
-        self.environ = environment() if environ is None else environ
+        self.environ = environment(checkout) if environ is None else environ
 
     async def head(self) -> str:
         return await self._line("rev-parse", "--verify", "HEAD^{commit}")
@@ -184,10 +193,10 @@ class Git:
         configured = await self.run("config", "--get", "core.sshCommand", ok=(0, 1))
         try:
             done = await self.run(
-                *("fetch", "--tags", "--no-recurse-submodules", "--", remote),
+                *fetch_words(remote),
                 ok=None,
                 limit=limit,
-                environ={**self.environ, **environment(configured.text.strip())},
+                environ={**self.environ, **environment(self.checkout, configured.text.strip())},
                 told=True,
             )
         except WorkFailed as error:  # it took too long

@@ -2,25 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from debvisor_tui.adapters.migrations.alembic import Tree
 from debvisor_tui.adapters.sources.git.commands import Git, shown_git
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.system.execute import Executor
 from debvisor_tui.system.scratch import scratch
 
 WRITING: Final = 600.0  # seconds for a large repository on a slow disk
 
 
 @asynccontextmanager
-async def exported(execute: Executor, checkout: Path, commit: str) -> AsyncIterator[Tree]:
+async def exported(git: Git, commit: str) -> AsyncIterator[Tree]:
     """The files of `commit`; removed on leaving, also when cancelled. WorkFailed if it is not in the checkout.
 
     By an index of its own and not by `git worktree`: that would leave its traces in the repository if we died.
     """
-    git = Git(checkout, execute)
+    checkout = git.checkout
     if not await git.commit_of(commit):
         raise WorkFailed(
             f"Commit {commit[:12]} is not in {checkout}",

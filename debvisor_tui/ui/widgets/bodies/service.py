@@ -27,7 +27,13 @@ def code(view: RunView, step: StepView, look: Look) -> Content:
                 (text_of(found.get("after_version")), "bold"),
             )
         )
-        rows.append(row("commit", f"{short(found.get('before'))} → ", (short(found.get("after")), "$accent")))
+        rows.append(
+            row(
+                text_of(found.get("label"), "commit"),
+                f"{short(found.get('before'))} → ",
+                (short(found.get("after")), "$accent"),
+            )
+        )
         files = number(found.get("files"))
         if files is not None:
             rows.append(row("files", f"{int(files)} changed"))

@@ -1,0 +1,99 @@
+"""A journal that an older version has made (schema 0003, by the program of that time): its history, and its way back.
+
+In it: v1.1.0 was shipped (run 1) and stands; v1.2.0 was shipped (run 2) and rolled back (run 3); /srv/sandbox.
+"""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from release_host import Host
+from world import look
+
+from debvisor_tui.model.artifacts import Artifact
+from debvisor_tui.model.states import RunState
+from debvisor_tui.store.history import History
+from debvisor_tui.store.journal import Journal
+
+MADE = Path(__file__).parents[1] / "store" / "data" / "journal-0003.db"
+PROGRAM = Path(sys.executable).with_name("debvisor-tui")
+
+
+def call(host: Host, *words: str) -> str:
+    target = ("--config", str(host.sandbox.config_path), "--state-dir", str(host.sandbox.state_dir))
+    argv = [str(PROGRAM), *target, *words]
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def put_in_place(journal: Path, folder: Path) -> None:
+    """The older journal, as if its target had always been in `folder`."""
+    for side in ("", "-wal", "-shm"):
+        journal.with_name(journal.name + side).unlink(missing_ok=True)
+    shutil.copyfile(MADE, journal)
+    with closing(sqlite3.connect(journal)) as db, db:
+        for table in ("change", "evidence", "child", "step"):
+            for column in [row[1] for row in db.execute(f"PRAGMA table_info({table})")]:
+                db.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, '/srv/sandbox', ?)"
+                    f" WHERE typeof({column}) = 'text'",
+                    (str(folder),),
+                )
+
+
+def history_of(path: Path) -> tuple[list[tuple[int, Artifact, Artifact, RunState]], list[str], list[int]]:
+    """The runs; the backup step's lines of the first; the runs with the word "pg_dump" or "backup" in a log line."""
+    history = History(path)
+    try:
+        runs = [(r.id, r.old, r.new, r.state) for r in history.runs()]
+        first = history.run(1)
+        assert first is not None
+        attempt = first.step("pull").attempt
+        assert attempt is not None
+        lines = [line.text for line in history.lines(attempt.id, attempt.first_line, attempt.last_line)]
+        return runs, lines, sorted({hit.run for hit in history.search("reset --keep")})
+    finally:
+        history.close()
+
+
+def test_its_history_is_the_same_read_as_it_is_and_migrated(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    shutil.copyfile(MADE, journal)
+    as_it_is = history_of(journal)
+    assert journal.read_bytes() == MADE.read_bytes(), "who reads changes nothing"
+    Journal(journal).close()
+    assert history_of(journal) == as_it_is
+    runs, lines, found = as_it_is
+    names = [(id_, old.version, new.version, state) for id_, old, new, state in runs]
+    assert names == [
+        (3, "v1.2.0", "v1.1.0", RunState.SUCCEEDED),
+        (2, "v1.1.0", "v1.2.0", RunState.ROLLED_BACK),
+        (1, "v1.0.0", "v1.1.0", RunState.SUCCEEDED),
+    ]
+    assert runs[0][2].identity == runs[2][2].identity == {"commit": runs[2][2].exact}
+    assert len(runs[2][2].exact) == 40
+    assert lines[0].startswith("fetching from origin (")
+    assert lines[-1].startswith("v1.0.0 → v1.1.0 (")
+    assert found == [3]
+    with closing(sqlite3.connect(journal)) as db:
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.slow
+def test_the_release_that_stands_in_it_is_rolled_back(host: Host) -> None:
+    host.configure(lambda c: c["monitor"].update(duration="1s", interval="200ms"))
+    before = look(host.sandbox)
+    call(host, "release", "v1.1.0", "--headless", "--auto", "--yes")
+    put_in_place(host.places.journal, host.sandbox.dir)
+    call(host, "rollback", "--database", "--yes", "--headless")
+    after = look(host.sandbox)
+    assert (after.commit, after.clean, after.revision, after.nodes, after.answers) == (
+        *(before.commit, True, before.revision, before.nodes, before.answers),
+    )
+    assert host.state(1) is RunState.ROLLED_BACK
