@@ -168,6 +168,9 @@ class Smoke(Part):
 
 
 class Monitor(Part):
+    kind: Literal["scrape"] = Field(
+        default="scrape", description="where the numbers come from; this version knows: scrape, the service's metrics"
+    )
     metrics: HttpUrl = Field(
         description="the service's metrics in Prometheus' text format", examples=["http://127.0.0.1:8080/metrics"]
     )

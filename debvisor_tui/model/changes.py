@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from debvisor_tui.model.artifacts import Artifact
+from debvisor_tui.model.services import FOR_PEOPLE
+
 #: What a JSON column holds: strings, numbers, booleans, None, lists and mappings of these.
 Facts = Mapping[str, Any]
 
@@ -12,12 +15,12 @@ Facts = Mapping[str, Any]
 class ChangeKind(StrEnum):
     """What was changed; `before` and `after` hold the keys named here.
 
-    CODE      {"commit": full sha, "version": tag or describe}
-    IMAGE     {"id": config digest, "digest": manifest digest, "tag": …}
+    CODE      Artifact.facts(): {"commit": full sha, "version": tag or describe}
+    IMAGE     Artifact.facts(): {"id": config digest, "digest": manifest digest, "reference", "version"}
     DATABASE  {"revision": alembic revision or None}; in `before` also "pending": [{"revision", "message",
               "destructive", "irreversible", "drops": what going down takes away, "takes": {what going up
               takes away: how many values or rows that were, None if not counted}}], oldest first
-    PROCESS   {"pid": int, "started": unix seconds, "ticks": int} (or units, containers, replicas)
+    PROCESS   ServiceState.facts(): {"pid": int, "ticks": int, "started": unix seconds, "text"} (or units …)
     BACKUP    {"tag": …, "path": …, "sha256": …, "bytes": int, "revision": …} in `after`
     """
 
@@ -52,16 +55,18 @@ class Change:
     @property
     def moved_nothing(self) -> bool:
         """Whether it is known that what stood before still stood after; without an outcome nothing is known."""
-        keys = _TELLING.get(self.kind, ())
-        return bool(keys) and all(
-            key in self.after and key in self.before and self.after[key] == self.before[key] for key in keys
-        )
+        match self.kind:
+            case ChangeKind.CODE | ChangeKind.IMAGE:
+                return Artifact.from_facts(self.before).is_same_code(Artifact.from_facts(self.after))
+            case ChangeKind.DATABASE:
+                both = "revision" in self.before and "revision" in self.after
+                return both and bool(self.before["revision"] == self.after["revision"])
+            case ChangeKind.PROCESS:
+                before, after = _identity(self.before), _identity(self.after)
+                return bool(before) and before == after
+            case _:
+                return False
 
 
-#: By which facts two states of one kind are told apart.
-_TELLING: Mapping[ChangeKind, tuple[str, ...]] = {
-    ChangeKind.CODE: ("commit",),
-    ChangeKind.IMAGE: ("id",),
-    ChangeKind.DATABASE: ("revision",),
-    ChangeKind.PROCESS: ("pid", "ticks"),
-}
+def _identity(facts: Facts) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key not in FOR_PEOPLE}

@@ -15,11 +15,12 @@ backup             verified    {"integrity": "ok", "read_back": bool, "restored"
 migration-check    migrations  {"current", "head", "pending": [Migration.to_json(), …]}, oldest first
 pull               code        {"label": "commit", "before", "after", "before_version", "after_version", "files"?}
 upgrade            revisions   {"before", "after", "applied": [{"revision", "message", "seconds"}]}
-restart            process     {"before": {"pid", "started", "ticks"} | None, "after": the same}
+restart            process     {"before": ServiceState.facts() | None, "after": the same}
 pull, restart      baseline    {"requests", "error_rate", "p50", "p95", "p99", "seconds"} of the old process
 health             probe       {"name": live|ready, "status": int | None, "ms", "ok", "in_a_row", "text",
                                "parts"?: {"database": "ok", …}}, one a probe
 smoke              request     {"name", "method", "url", "status": int | None, "ms", "ok", "text"}, one a request
+monitor            watch       {"duration", "interval", and the Thresholds}: by what it is watched, and how long
 monitor            verdict     Verdict.to_json()
 revert-database    revisions   as `upgrade`
 revert-release     code        as `pull`

@@ -48,11 +48,11 @@ def host_restarted_since(child: Child) -> bool:
     return child.boot_id not in {"", boot_id()}
 
 
-async def end_leftovers(child: Child) -> list[Leftover]:
+async def end_leftovers(child: Child, *, spare: bool = False) -> list[Leftover]:
     """End what is left of `child` (TERM, then KILL, to its whole session, as a cancel does); what was found of it.
 
-    If the command itself has ended already, what it left in its session is ended too. Except at the restart: there it
-    may be the service, so only the command's own group is ended.
+    If the command itself has ended already, what it left in its session is ended too. With `spare` that may be the
+    service, so only the command's own group is ended.
     """
     if child.boot_id != boot_id():
         return []
@@ -63,9 +63,9 @@ async def end_leftovers(child: Child) -> list[Leftover]:
     found = {leader} if leader is not None else set()
     found = _session_of(led, found, child.nonce)
     commands = {member: _command(member.pid) for member in sorted(found, key=lambda member: member.pid)}
-    if leader is None and child.step == "restart":
+    if leader is None and spare:
         return [Leftover(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
-    if leader is not None and child.step == "restart":
+    if leader is not None and spare:
         await _end(lambda: groups_of_session(leader.pid) & {leader.pid})
         return [Leftover(leader.pid, commands[leader], ended=leader.pid not in groups_of_session(leader.pid))]
     await _end(lambda: groups_of_session(led) if _session_of(led, found, child.nonce) else set())

@@ -1,6 +1,6 @@
 """After a runner was gone: what it left running is ended, what was under way is marked, nothing is run again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from debvisor_tui.model.text import one_line
@@ -20,11 +20,16 @@ class Found:
     danger: list[str] = field(default_factory=list)
 
 
-async def recover(recorder: Recorder, history: History, run: int) -> Mapping[str, Found]:
-    """Mark run `run`, which has no runner any more, as interrupted; what was found running of its steps, by step."""
+async def recover(
+    recorder: Recorder, history: History, run: int, spared: Set[str] = frozenset()
+) -> Mapping[str, Found]:
+    """Mark run `run`, which has no runner any more, as interrupted; what was found running of its steps, by step.
+
+    `spared`: the steps whose commands may leave the service itself running.
+    """
     found: dict[str, Found] = {}
     for child in history.children(run):
-        leftovers = await end_leftovers(child)
+        leftovers = await end_leftovers(child, spare=child.step in spared)
         of_step = found.setdefault(child.step, Found())
         if host_restarted_since(child) and RESTARTED not in of_step.told:
             of_step.told.append(RESTARTED)

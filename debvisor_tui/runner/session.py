@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, JournalError, Refused, UsageError
@@ -126,7 +127,7 @@ class Session:
             raise UsageError(f"Run {release.id} is rolled back already.")
         plan = await self._plan(release.id, options)  # refused before anything is moved
         for unfinished in self._unfinished():
-            await self._nothing_runs_on(unfinished, await recover(self._recorder, self._history, unfinished))
+            await self._nothing_runs_on(unfinished, await self._recover(unfinished))
             if unfinished != release.id:
                 await self._recorder.do(
                     self._journal.end_run, unfinished, RunState.ABORTED, "a new rollback was started"
@@ -147,8 +148,12 @@ class Session:
             raise UsageError(f"Run {run} has ended ({summary.state}); there is nothing to go on with.")
         # Journaled first: while the journal cannot be written, nothing is ended and nothing is touched.
         await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
-        self._leftovers = await recover(self._recorder, self._history, run)
+        self._leftovers = await self._recover(run)
         return run
+
+    async def _recover(self, run: int) -> Mapping[str, Leftovers]:
+        spared = {"restart"} if open_platform(self._settings).leaves_service else set()
+        return await recover(self._recorder, self._history, run, spared)
 
     async def _nothing_runs_on(self, run: int, found: Mapping[str, Leftovers]) -> None:
         """Keep what was found running of a run whose runner is gone; UsageError if it could not be ended."""

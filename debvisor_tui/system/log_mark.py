@@ -20,6 +20,10 @@ class LogMark:
     size: int
     before: bytes
 
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
     @classmethod
     def here(cls, path: Path) -> "LogMark":
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, Final
 
+from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
@@ -92,6 +93,6 @@ def _state_of(probes: tuple[Probe, ...]) -> str:
 
 
 def _hint(ctx: StepContext) -> str:
-    log = ctx.settings.platform.log_file
+    log = open_platform(ctx.settings).log
     look = f"Look at the service's log ({log}), then retry" if log else "Look at the service's log, then retry"
     return f"{look}; or roll back (R)." if ctx.job.kind is RunKind.RELEASE else f"{look}."

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from debvisor_tui.adapters.metrics.exposition import Scrape, Unreadable, between
-from debvisor_tui.adapters.metrics.scrape import scrape
+from debvisor_tui.adapters.metrics import open_metrics
+from debvisor_tui.adapters.metrics.protocol import MetricsSource, NoData
 from debvisor_tui.config.settings import Monitor, Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
@@ -13,8 +13,6 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
-from debvisor_tui.system.failures import shown
-from debvisor_tui.system.http import Http
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, Nudge, StepContext
 
@@ -37,12 +35,13 @@ class MonitorTask:
     def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
         m = settings.monitor
         often = f"every {format_duration(m.interval)} for {format_duration(m.duration)}"
-        return (f"{shown(('curl', '-s', m.metrics))}   # {often}",)
+        return tuple(f"{line}   # {often}" for line in open_metrics(settings, m.interval).describe())
 
     async def run(self, ctx: StepContext) -> str:
         monitor = ctx.settings.monitor
-        async with Http(min(10.0, max(3.0, monitor.interval))) as http:
-            watch = Watch(ctx, http)
+        async with open_metrics(ctx.settings, min(10.0, max(3.0, monitor.interval))) as source:
+            watch = Watch(ctx, source)
+            await watch.announce()
             while True:
                 verdict = await watch.to_the_end()
                 await ctx.evidence("verdict", f"{verdict.outcome}: {verdict.reason}", verdict.to_json())
@@ -56,13 +55,13 @@ class MonitorTask:
                     return verdict.reason
                 who = await attest(
                     ctx,
-                    "The numbers are not enough to decide. Do you confirm that the release is good?",
+                    "The metrics are inconclusive. Do you approve the release?",
                     detail=f"{verdict.reason}.\n{numbers}",
                     more=(Answer.EXTEND,),
                 )
                 if who is not None:
                     return f"inconclusive ({verdict.reason}); {who} confirmed it"
-                watch.extend(EXTENSION)
+                await watch.extend(EXTENSION)
                 ctx.log(f"watched {format_duration(EXTENSION)} longer")
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -72,16 +71,15 @@ class MonitorTask:
 class Watch:
     """The watch under way: samples in order on the monotonic clock, and the operator's nudges in between."""
 
-    def __init__(self, ctx: StepContext, http: Http) -> None:
+    def __init__(self, ctx: StepContext, source: MetricsSource) -> None:
         self._ctx = ctx
-        self._http = http
+        self._source = source
         self._monitor = ctx.settings.monitor
         self._limits = thresholds(self._monitor)
         self._clock = ctx.clock
         self._begun = self._clock()
         self._duration = self._monitor.duration
         self._samples: list[Sample] = []
-        self._last: Scrape | None = None  # the last scrape that could be read
         self._said = ""
 
     async def to_the_end(self) -> Verdict:
@@ -101,10 +99,17 @@ class Watch:
                 return verdict
         return judge(self._samples, self._limits)
 
-    def extend(self, seconds: float) -> None:
+    async def announce(self) -> None:
+        """Keep what is watched, by which limits and for how long: who looks back is not to read today's config."""
+        value = {"duration": self._duration, "interval": self._monitor.interval, **asdict(self._limits)}
+        often = f"every {format_duration(self._monitor.interval)} for {format_duration(self._duration)}"
+        await self._ctx.evidence("watch", f"{self._source.kind}, {often}", value)
+
+    async def extend(self, seconds: float) -> None:
         """Go on for `seconds` more from now; what was not watched while a person was asked does not count."""
         self._duration = self._elapsed() + seconds
-        self._last = None
+        self._source.begin_anew()
+        await self.announce()
 
     def _elapsed(self) -> float:
         return self._clock() - self._begun
@@ -113,14 +118,13 @@ class Watch:
         """Scrape once and journal the sample; None for the first scrape, with which there is nothing to compare."""
         at = time.time()
         try:
-            new = await scrape(self._http, self._monitor.metrics)
-        except Unreadable as error:
+            found = await self._source.sample()
+        except NoData as error:
             sample = Sample(at=at, elapsed=self._elapsed(), problem=error.what)
         else:
-            old, self._last = self._last, new
-            if old is None:
+            if found is None:
                 return None
-            sample = between(old, new, at=at, elapsed=self._elapsed())
+            sample = replace(found, elapsed=self._elapsed())
         self._samples.append(sample)
         await self._ctx.sample(sample)
         self._say(sample)
@@ -146,15 +150,16 @@ class Watch:
                     nudge = await self._ctx.inbox.get()
             except TimeoutError:
                 continue
-            if (verdict := self._heed(nudge)) is not None:
+            if (verdict := await self._heed(nudge)) is not None:
                 return verdict
         return None
 
-    def _heed(self, nudge: Nudge) -> Verdict | None:
+    async def _heed(self, nudge: Nudge) -> Verdict | None:
         if nudge.name == "extend":
             seconds = nudge.args.get("seconds", 300.0)
             if isinstance(seconds, int | float) and 0 < seconds <= MAX_EXTENSION:
                 self._duration += seconds
+                await self.announce()
                 self._ctx.log(f"{nudge.who} watches {format_duration(seconds)} longer")
             return None
         if nudge.name != "pass":

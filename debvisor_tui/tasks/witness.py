@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from debvisor_tui.adapters.platforms.service_process import process_of
+from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
@@ -30,12 +30,13 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
 
             kind, subject, before = source.change, source.subject, (await source.installed()).facts()
         case "restart":
+            platform = open_platform(settings)
 
             async def look() -> dict[str, Any]:
-                now = process_of(settings.platform.pid_file)
+                now = await platform.state()
                 return now.facts() if now else {}
 
-            kind, subject, before = ChangeKind.PROCESS, str(settings.platform.pid_file), await look()
+            kind, subject, before = ChangeKind.PROCESS, platform.subject, await look()
         case "upgrade":
             from debvisor_tui.adapters.migrations.alembic import open_target, pending, standing
             from debvisor_tui.tasks.losses import count_taken

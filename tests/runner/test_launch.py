@@ -11,7 +11,7 @@ import pytest
 import typer
 from release_host import ANNA, Host, answer, attached, until
 
-from debvisor_tui.adapters.platforms.service_process import read_process
+from debvisor_tui.adapters.platforms.process import read_process
 from debvisor_tui.cli import main, releases
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.events import EventKind

@@ -16,7 +16,7 @@ import pytest
 from other_user import only_root, said_by_nobody
 from release_host import ANNA, Host, answer, attached, until
 
-from debvisor_tui.adapters.platforms.service_process import read_process
+from debvisor_tui.adapters.platforms.process import read_process
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
@@ -80,7 +80,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def end(child: Child) -> list[Leftover]:
-    return asyncio.run(end_leftovers(child))
+    return asyncio.run(end_leftovers(child, spare=child.step == "restart"))
 
 
 def let_go(child: Child) -> Child:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from releasing import ANNA, Host, Page, Request, Told, Web, make_host, web
 
-from debvisor_tui.adapters.metrics.exposition import Scrape, Unreadable, between, parse, quantile
+from debvisor_tui.adapters.metrics.exposition import Scrape, between, parse, quantile
+from debvisor_tui.adapters.metrics.protocol import NoData
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.verdict import Outcome
 from debvisor_tui.tasks.base import Nudge
@@ -186,7 +187,7 @@ def test_a_service_that_was_asked_nothing_yet_has_metrics_all_the_same() -> None
         parse(declared, 0.0), parse(declared + 'http_requests_total{code="200"} 3\n', 5.0), at=0, elapsed=5
     )
     assert (sample.requests, sample.errors, sample.p95, sample.seconds) == (3, 0, None, 5.0)
-    with pytest.raises(Unreadable):
+    with pytest.raises(NoData):
         parse("up 1\n", 0.0)
 
 

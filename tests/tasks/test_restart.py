@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from releasing import Host, Told, end, make_host, web
 
-from debvisor_tui.adapters.platforms.service_process import Process, process_of
+from debvisor_tui.adapters.platforms.process import process_of
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
+from debvisor_tui.model.services import ServiceState
 from debvisor_tui.tasks.restart import RestartTask
 
 #: Stops what the pid file names and starts another; the file `mode` says how that one fares.
@@ -61,7 +62,7 @@ def restart(host: Host, mode: str, base: str = "http://127.0.0.1:9", **platform:
     return Told(host.settings(base, platform=keys), host.job("v1.1.0"), "restart")
 
 
-def running(host: Host) -> Process | None:
+def running(host: Host) -> ServiceState | None:
     return process_of(host.folder / "pid")
 
 
@@ -78,7 +79,7 @@ def test_a_new_process_is_followed_until_it_has_settled(host: Host) -> None:
     asyncio.run(RestartTask().run(second))
     new = running(host)
     assert new is not None
-    assert new.pid != old.pid
+    assert new.identity != old.identity
     [change] = second.made
     assert (change.state, change.before, change.after) == (ChangeState.DONE, old.facts(), new.facts())
     assert asyncio.run(RestartTask().inspect(second)).found is Found.DONE

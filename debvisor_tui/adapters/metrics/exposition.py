@@ -1,11 +1,11 @@
 """Metrics: two scrapes of /metrics become a sample of what was asked in between, how it went, how long it took."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.adapters.metrics.protocol import NoData
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.system.http import HttpAnswer
@@ -17,10 +17,6 @@ STATUS_LABELS: Final = ("status", "code", "status_code")
 PATH_LABELS: Final = ("path", "handler", "endpoint", "route", "url", "uri")
 
 Labels = frozenset[tuple[str, str]]
-
-
-class Unreadable(WorkFailed):
-    """Why an answer holds no metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Scrape:
 
 
 def parse(text: str, at: float) -> Scrape:
-    """Read the Prometheus text format; Unreadable if the request counter is not in it."""
+    """Read the Prometheus text format; NoData if the request counter is not in it."""
     from prometheus_client.parser import text_string_to_metric_families
 
     requests: dict[Labels, float] = {}
@@ -59,27 +55,27 @@ def parse(text: str, at: float) -> Scrape:
                     rest = frozenset((k, v) for k, v in labels.items() if k != "le")
                     buckets[rest, float(labels["le"])] = value
     except (ValueError, KeyError, IndexError) as error:
-        raise Unreadable(f"the metrics cannot be read: {one_line(str(error), 120)}") from None
+        raise NoData(f"the metrics cannot be read: {one_line(str(error), 120)}") from None
     # A service that was asked nothing yet declares the counter without a value.
     if not requests and not any(REQUESTS in line or REQUESTS.removesuffix("_total") in line for line in wanted):
-        raise Unreadable(f"the metrics have no {REQUESTS}")
+        raise NoData(f"the metrics have no {REQUESTS}")
     if requests and all(_status(labels) is None for labels in requests):
-        raise Unreadable(f"{REQUESTS} has no label {', '.join(STATUS_LABELS[:-1])} or {STATUS_LABELS[-1]}")
+        raise NoData(f"{REQUESTS} has no label {', '.join(STATUS_LABELS[:-1])} or {STATUS_LABELS[-1]}")
     return Scrape(at, requests, buckets, started)
 
 
 def read_answer(answer: HttpAnswer, at: float) -> Scrape:
-    """The scrape in `answer`; Unreadable says why there is none."""
+    """The scrape in `answer`; NoData says why there is none."""
     if answer.problem:
-        raise Unreadable(answer.problem)
+        raise NoData(answer.problem)
     if answer.location:
-        raise Unreadable(f"/metrics answers {answer.status} and points to {one_line(answer.location, 200)}")
+        raise NoData(f"/metrics answers {answer.status} and points to {one_line(answer.location, 200)}")
     if answer.status != 200:
-        raise Unreadable(f"/metrics answers {answer.status}")
+        raise NoData(f"/metrics answers {answer.status}")
     if answer.is_html:
-        raise Unreadable("/metrics answers with an HTML page, not metrics")
+        raise NoData("/metrics answers with an HTML page, not metrics")
     if answer.truncated:
-        raise Unreadable("/metrics answers with more than 1 MiB")
+        raise NoData("/metrics answers with more than 1 MiB")
     return parse(answer.text, at)
 
 
@@ -138,8 +134,11 @@ def _restarted(old: Scrape, new: Scrape) -> bool:
     return fell or any(value < old.buckets.get(key, 0.0) for key, value in new.buckets.items())
 
 
-def _status(labels: Iterable[tuple[str, str]]) -> str | None:
-    return next((value for name, value in labels if name in STATUS_LABELS), None)
+def _status(labels: Labels) -> str | None:
+    """The HTTP status among the labels: the first in the order of STATUS_LABELS that is a number, else the first."""
+    known = dict(labels)
+    told = [known[name] for name in STATUS_LABELS if name in known]
+    return next((value for value in told if value[:1].isdigit()), told[0] if told else None)
 
 
 def _of_ours(labels: Mapping[str, str]) -> bool:

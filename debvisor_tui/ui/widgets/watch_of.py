@@ -24,6 +24,10 @@ def thresholds(monitor: Monitor) -> Thresholds:
     )
 
 
+def _limits(said: Mapping[str, Any]) -> Thresholds:
+    return Thresholds(**{name: said[name] for name in Thresholds.__slots__ if name in said})
+
+
 def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: Moment) -> Watch | None:
     """What is to be shown of run `view` at `now`; None if the run has not come to its monitor.
 
@@ -33,17 +37,18 @@ def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: Mo
     if step is None or step.attempt is None:
         return None
     attempt = step.attempt
+    said = _last(view, STEP, "watch")  # what it was watched by; older journals do not tell
     running = step.state is StepState.RUNNING
     known = running or attempt.seconds is not None
     ran = attempt.age(now) if known else samples[-1].elapsed if samples else 0.0
     return Watch(
         samples=tuple(samples),
-        limits=thresholds(monitor),
+        limits=_limits(said) if said else thresholds(monitor),
         before=_last(view, "pull", "baseline") or _last(view, "restart", "baseline"),
         verdict=_verdict(_last(view, STEP, "verdict")),
         restarted=_restarted(view, attempt),
         elapsed=ran,
-        duration=monitor.duration + _extended(view),
+        duration=float(said["duration"]) if said else monitor.duration + _extended(view),
     )
 
 
@@ -75,7 +80,7 @@ def _restarted(view: RunView, watch: AttemptView) -> float | None:
 
 
 def _extended(view: RunView) -> float:
-    """Seconds that the operator has added to the last watch."""
+    """Seconds that the operator has added to the last watch, of a journal that does not say how long it was."""
     seconds = 0.0
     for decision in view.decisions:  # in the order in which they were made
         if decision.step != STEP:

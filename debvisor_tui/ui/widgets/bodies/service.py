@@ -56,7 +56,7 @@ def restart(view: RunView, step: StepView, look: Look) -> Content:
 def _process(found: Mapping[str, Any], now: float) -> list[Piece]:
     started = number(found.get("started"))
     since = "" if started is None else f"   started {local_day(started, now)}"
-    return [(f"pid {text_of(found.get('pid'))}", "bold"), since]
+    return [(text_of(found.get("text"), "") or f"pid {text_of(found.get('pid'))}", "bold"), since]
 
 
 def _baseline(found: Mapping[str, Any]) -> list[Piece]:
@@ -143,4 +143,4 @@ def monitor(view: RunView, step: StepView, look: Look) -> Content:
         rows.append(row("why", text_of(found.get("reason"))))
     if step.attempt is not None and step.attempt.seconds is not None:
         rows.append(row("watched", format_duration(step.attempt.seconds)))
-    return page([*rows, *others(view, step, "verdict")], look)
+    return page([*rows, *others(view, step, "verdict", "watch")], look)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from debvisor_tui.adapters.platforms.service_process import process_of, read_process
+from debvisor_tui.adapters.platforms.process import process_of, read_process
+from debvisor_tui.model.services import is_recorded
 from debvisor_tui.system.log_mark import LogMark
 
 
@@ -19,10 +20,13 @@ def test_a_process_is_known_by_pid_and_start_whatever_its_name(tmp_path: Path) -
         found = read_process(child.pid)
         child.kill()
     assert found is not None
-    assert abs(found.started - time.time()) < 5
-    assert found.is_recorded(found.facts())
-    assert not found.is_recorded({"pid": found.pid, "started": found.started - 100})  # the pid was used before
-    assert not found.is_recorded({})
+    assert found.since is not None
+    assert abs(found.since - time.time()) < 5
+    assert is_recorded(found, found.facts())
+    assert not is_recorded(found, {**found.facts(), "ticks": found.identity["ticks"] - 1})
+    assert is_recorded(found, {"pid": child.pid, "started": found.since})  # as older journals have it
+    assert not is_recorded(found, {"pid": child.pid, "started": found.since - 100})  # the pid was used before
+    assert not is_recorded(found, {})
 
 
 def test_a_zombie_is_gone() -> None:
