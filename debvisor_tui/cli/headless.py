@@ -241,7 +241,7 @@ class Follower:
         if attempt is None or not attempt.lines:
             return
         for line in history.lines(
-            attempt.id, max(attempt.first_line, attempt.last_line - LAST_LINES), attempt.last_line
+            attempt.id, max(attempt.first_line, attempt.last_line - LAST_LINES + 1), attempt.last_line
         ):
             self._line(event, f"    | {line.text}")
         if attempt.hint:

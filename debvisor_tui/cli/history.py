@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json, run_document, state_words, summary_document
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.durations import format_duration
@@ -111,7 +112,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Full-text search over the logs of all runs."""
-    hits = context.obj.history().search(" ".join(words), limit)
+    history = context.obj.history()
+    hits = history.search(" ".join(words), limit)
+    if unsearched := history.unsearched():
+        say(f"! {unsearched} lines of a step that runs are not indexed yet, and were not searched.")
     for hit in hits:
         if as_json:
             print(json.dumps(asdict(hit), ensure_ascii=False))

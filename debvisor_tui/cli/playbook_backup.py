@@ -8,7 +8,7 @@ import typer
 
 from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json
-from debvisor_tui.cli.playbook_work import JsonOption, TagOption, needed_backups_of, settings_of, typed, work
+from debvisor_tui.cli.playbook_work import JsonOption, TagOption, alone, needed_backups_of, settings_of, typed, work
 from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def restore(
             await _confirm(settings)
         return await restore_backup(ctx, backup)
 
-    print(work(settings, "restore-backup", do))
+    with alone(context, settings, "debvisor-cli backup restore"):
+        print(work(settings, "restore-backup", do))
 
 
 async def _loss(settings: "Settings", backup: "Backup") -> str:

@@ -7,7 +7,7 @@ import typer
 
 from debvisor_tui.cli.boundary import say
 from debvisor_tui.cli.documents import print_json
-from debvisor_tui.cli.playbook_work import JsonOption, settings_of, work
+from debvisor_tui.cli.playbook_work import JsonOption, alone, settings_of, work
 
 app = typer.Typer(
     name="db",
@@ -65,7 +65,8 @@ def upgrade(context: typer.Context) -> None:
             say(f"DANGER\n{danger.danger}")
         return await upgrade_to_head(ctx, found)
 
-    print(work(settings, "upgrade", do))
+    with alone(context, settings, "debvisor-cli db upgrade"):
+        print(work(settings, "upgrade", do))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # "-1" is a place to go to, not an option
@@ -92,7 +93,8 @@ def downgrade(
             return f"nothing to undo: the database is at {moved.after or 'base'}"
         return f"down {counted(len(moved.applied), 'revision')}, {moved.before or 'base'} → {moved.after or 'base'}"
 
-    print(work(settings, "revert-database", do))
+    with alone(context, settings, "debvisor-cli db downgrade"):
+        print(work(settings, "revert-database", do))
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """How `debvisor-cli` does its work: the log on stderr, questions on the terminal, results to the caller."""
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -50,6 +51,40 @@ def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable
             history.close()
 
     return look
+
+
+@contextlib.contextmanager
+def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[None]:
+    """With the target's lock: no release runs meanwhile. A step of a run may do `what` itself. LockHeld if not."""
+    from debvisor_tui.adapters.sources import open_source
+    from debvisor_tui.model.errors import LockHeld
+    from debvisor_tui.runner.holders import holder_by_kernel
+    from debvisor_tui.runner.lock import TargetLock, find_holder
+
+    places = (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
+    places.prepare()
+    locks = open_source(settings).locks()
+    try:
+        lock = TargetLock.acquire(places, str(whoami()), what, locks)
+    except LockHeld:
+        holders = [find_holder(places), *map(holder_by_kernel, locks)]
+        if not {holder.pid for holder in holders if holder is not None} & set(_ancestors()):
+            raise
+        yield  # the run that holds it waits for this very command
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _ancestors() -> Iterator[int]:
+    from debvisor_tui.system.procfs import parent
+
+    pid = parent(os.getpid())
+    while pid is not None and pid > 1:
+        yield pid
+        pid = parent(pid)
 
 
 def work(

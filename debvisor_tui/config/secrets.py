@@ -2,7 +2,7 @@
 
 import os
 import re
-import subprocess
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ from pydantic import (
 from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.scrub import remember
+from debvisor_tui.system.call import call
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds
 MAX_SECRET: Final = 65_536  # bytes read of a secret's file
@@ -65,6 +66,10 @@ NoNul = Annotated[str, AfterValidator(_no_nul)]
 AnyPath = Annotated[Path, BeforeValidator(_path)]
 
 
+#: One secret's command at a time: who asks for the same one meanwhile gets its answer.
+_RUNNING = threading.Lock()
+
+
 class Secret:
     """A value that only `reveal` gives away; printing, formatting and repr show dots."""
 
@@ -100,6 +105,7 @@ class SecretRef(BaseModel):
     )
     plain: Annotated[str | None, Field(repr=False)] = None
     _folder: Path | None = PrivateAttr(default=None)
+    _told: Secret | None = PrivateAttr(default=None)  # what the command has printed
 
     def run_in(self, folder: Path) -> None:
         """A command is run in `folder`, the config's, wherever the program was called from."""
@@ -128,7 +134,10 @@ class SecretRef(BaseModel):
         return {"command": list(self.command)} if self.command else "••••••"
 
     def resolve(self, place: str) -> Secret:
-        """The secret's value. `place` (such as "database.url") names it in errors; UsageError if it is not there."""
+        """The secret's value. `place` (such as "database.url") names it in errors; UsageError if it is not there.
+
+        A command is run once, and may take `COMMAND_TIMEOUT`: not to be waited for on an event loop.
+        """
         secret = self._find(place)
         remember(secret.reveal(), *url_passwords(secret.reveal()))
         return secret
@@ -140,7 +149,10 @@ class SecretRef(BaseModel):
             return self._from_env(self.env, place)
         if self.file is not None:
             return self._from_file(self.file, place)
-        return self._from_command(self.command or (), place)
+        with _RUNNING:
+            if self._told is None:
+                self._told = self._from_command(self.command or (), place)
+            return self._told
 
     def _from_env(self, name: str, place: str) -> Secret:
         value = os.environ.get(name)
@@ -168,16 +180,12 @@ class SecretRef(BaseModel):
     def _from_command(self, command: tuple[str, ...], place: str) -> Secret:
         hint = "Run it by hand, as the same user, to see what it says."
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=COMMAND_TIMEOUT,
-                check=False,
-                cwd=self._folder,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            reason = getattr(error, "strerror", None) or f"no answer within {COMMAND_TIMEOUT:.0f} s"
+            done = call(command, cwd=self._folder, limit=COMMAND_TIMEOUT)
+        except TimeoutError:
+            reason = f"no answer within {COMMAND_TIMEOUT:.0f} s"
+            raise UsageError(f"{place}: the secret's command {command[0]} failed: {reason}", hint) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
             raise UsageError(f"{place}: the secret's command {command[0]} failed: {reason}", hint) from None
         value = done.stdout.decode("utf-8", "replace").strip()
         if done.returncode != 0 or not value:

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -13,6 +14,8 @@ from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.scrub import scrub
 from debvisor_tui.model.views import Now, ReleasePlan, Version
 from debvisor_tui.runner.places import Places
+from debvisor_tui.system.execute import execute
+from debvisor_tui.system.failures import last_words
 
 TIMEOUT = 90.0  # seconds; a fetch over a bad line may take long
 
@@ -40,7 +43,7 @@ async def ask_rollback(settings: Settings, places: Places, run: int, options: Ro
 
 
 async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) -> T:
-    process = await asyncio.create_subprocess_exec(
+    argv = (
         sys.executable,
         "-P",  # no module is taken from the folder where the caller happens to stand
         "-m",
@@ -48,25 +51,26 @@ async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) 
         str(settings.path),
         str(places.state_dir),
         *query,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd="/",
     )
     try:
         async with asyncio.timeout(TIMEOUT):
-            out, err = await process.communicate()
+            done = await execute(argv, cwd=Path("/"), capture=True)
     except TimeoutError:
         raise WorkFailed(f"No answer about {query[0]} within {TIMEOUT:.0f} s.", "Try again.") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    except OSError as error:
+        raise WorkFailed(
+            f"The question about {query[0]} cannot be asked: {error.strerror}.", "Is the host out of memory?"
+        ) from None
     try:
-        answer: Any = json.loads(out)
+        answer: Any = json.loads(done.stdout)
+        if "error" in answer:
+            raise DebvisorError(answer["error"]["what"], answer["error"]["hint"])
+        return TypeAdapter(shape).validate_python(answer["answer"])
+    except (ValidationError, KeyError, TypeError):
+        raise WorkFailed(
+            f"The answer about {query[0]} is of another version of debvisor-tui.",
+            "It was upgraded while this was open: leave (ctrl+q), and start it again. Runs go on meanwhile.",
+        ) from None
     except ValueError:
-        last = scrub(err.decode("utf-8", "replace")).strip().rpartition("\n")[2]
-        raise WorkFailed(f"The question about {query[0]} failed: {last or process.returncode}") from None
-    if "error" in answer:
-        raise DebvisorError(answer["error"]["what"], answer["error"]["hint"])
-    return TypeAdapter(shape).validate_python(answer["answer"])
+        words = scrub(last_words(done.stderr))
+        raise WorkFailed(f"The question about {query[0]} failed: {words or done.exit_code}") from None

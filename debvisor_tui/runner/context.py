@@ -91,7 +91,6 @@ class RunnerContext(StepContext):
     ) -> Completed:
         self.log("$ " + shlex.join(argv), "cmd")
         out, err = self._log.sink("out"), self._log.sink("err")
-        silence = asyncio.create_task(self._log.watch_silence(short_name(argv)), name="silence")
         mark, name = new_mark(), short_name(argv)
         # Known before it is there: a runner that is killed in between must not leave it unknown.
         told = [self._redact(arg) for arg in argv]
@@ -102,6 +101,7 @@ class RunnerContext(StepContext):
             if who := identify(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
+        silence = asyncio.create_task(self._log.watch_silence(name), name="silence")
         async with self.limit(limit):
             try:
                 done = await execute(

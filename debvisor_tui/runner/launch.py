@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debvisor_tui.system.call import call
+from debvisor_tui.system.failures import last_words
+
 SYSTEMD = Path("/run/systemd/system")  # is there if and only if systemd is this host's init (sd_booted(3))
 LINGER = Path("/var/lib/systemd/linger")  # a file for each user whose manager outlives the last login
 TIMEOUT = 15.0  # seconds for systemd's own commands
@@ -69,10 +72,10 @@ def _logind_ends(user: str) -> bool:
     name = "org.freedesktop.login1"
     ask = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager"]
     try:
-        answer = _call([*ask, "KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers"], {**os.environ}, LOOK_TIMEOUT)
-    except (OSError, subprocess.TimeoutExpired):
+        answer = call([*ask, "KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers"], limit=LOOK_TIMEOUT)
+    except OSError:
         return False
-    lines = [line.replace('"', "").split() for line in answer.stdout.splitlines()]
+    lines = [line.replace('"', "").split() for line in answer.stdout.decode("utf-8", "replace").splitlines()]
     if answer.returncode != 0 or len(lines) != 3:
         return False
     (_, everybody), (_, _, *only), (_, _, *never) = lines
@@ -88,19 +91,16 @@ def launch_service(service: Service, target: str, runner: Sequence[str], token: 
     environment = {**os.environ}
     if service.user:
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    try:
-        done = _call(service.argv(unit, runner), environment, TIMEOUT)
-    except subprocess.TimeoutExpired as error:
-        raise OSError(f"no answer within {TIMEOUT:.0f} s") from error
+    done = call(service.argv(unit, runner), env=environment, limit=TIMEOUT)
     if done.returncode != 0:
-        raise OSError(done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}")
+        raise OSError(last_words(done.stderr) or f"it ended with {done.returncode}")
     user = ["--user"] if service.user else []
     ask = ["systemctl", *user, "show", "--property=MainPID", "--value", unit]
     try:
-        shown = _call(ask, environment, TIMEOUT)
-    except (OSError, subprocess.TimeoutExpired):
+        shown = call(ask, env=environment, limit=TIMEOUT)
+    except OSError:
         return None
-    told = shown.stdout.strip()
+    told = shown.stdout.decode("ascii", "replace").strip()
     return int(told) if shown.returncode == 0 and told.isdecimal() else None
 
 
@@ -126,19 +126,6 @@ def launch_session(runner: Sequence[str], log: Path) -> int:
         return int(told)
     except ValueError:
         raise OSError("it ended at once") from None
-
-
-def _call(argv: list[str], environment: dict[str, str], timeout: float) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment,
-        timeout=timeout,
-        check=False,
-    )
 
 
 def _user_name() -> str:

@@ -100,6 +100,7 @@ async def _run(start: dict[str, Any]) -> int:
             plan = plan_release(settings, work["version"], fetch=seen is None)
             planning = asyncio.create_task(plan, name="plan")
         loaded = await asyncio.to_thread(importlib.import_module, "debvisor_tui.runner.session")
+        await asyncio.to_thread(settings.secrets)  # a secret's command may take its time: not on the event loop
         session = loaded.Session(settings, places, lock, start["how"])
         match work["kind"]:
             case "release":

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event as Flag
 from typing import ParamSpec, TypeVar
@@ -42,7 +42,6 @@ class Recorder:
     async def do(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Await a journal call. It is made, and published, also if the caller is cancelled meanwhile."""
         future = self._thread.submit(self._insist, partial(call, *args, **kwargs))
-        future.add_done_callback(self._committed)
         return await asyncio.shield(asyncio.wrap_future(future))
 
     def _insist(self, call: Callable[[], T]) -> T:
@@ -59,6 +58,7 @@ class Recorder:
                 result = call()
                 if writes:
                     reach(f"{writes} after")
+                self._publish_soon()
             except JournalError as error:
                 self._set_trouble(error)
                 if not self.patient:
@@ -73,10 +73,9 @@ class Recorder:
         if self.patient and str(before) != str(error):
             self._loop.call_soon_threadsafe(self._tell, error)
 
-    def _committed(self, _future: Future[T]) -> None:
-        # In the writing thread: no other call can have committed anything between.
-        events = self.journal.take_events()
-        if events:
+    def _publish_soon(self) -> None:
+        """In the writing thread, before the caller hears of its call: no other call can have committed between."""
+        if events := self.journal.take_events():
             self._loop.call_soon_threadsafe(self._publish_all, events)
 
     def _publish_all(self, events: list[Event]) -> None:

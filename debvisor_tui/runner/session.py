@@ -15,9 +15,9 @@ from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind, spec
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
-from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
+from debvisor_tui.model.states import ACTIVE_RUN_STATES, DONE_STEP_STATES, RunState
 from debvisor_tui.model.text import Redactor, clean
-from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan
+from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan, RunSummary
 from debvisor_tui.runner.desk import Desk, RollBack
 from debvisor_tui.runner.engine import Engine
 from debvisor_tui.runner.lock import TargetLock
@@ -149,7 +149,24 @@ class Session:
         # Journaled first: while the journal cannot be written, nothing is ended and nothing is touched.
         await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
         self._leftovers = await self._recover(run)
+        await self._renew_commands(summary)
         return run
+
+    async def _renew_commands(self, run: RunSummary) -> None:
+        """The config may have been edited since the run began: what is shown is what will be run."""
+        view = await self._recorder.do(self._history.run, run.id)
+        facts = await self._recorder.do(self._history.facts, run.id)
+        job = Job(run.kind, run.old, run.new, Person(run.operator), run=run.id)
+        for step in view.steps if view else ():
+            if step.state in DONE_STEP_STATES:
+                continue
+            now = replace(job, facts=facts.get(step.id, {}))
+            commands = self._shown(task_for(run.kind, step.id, self._settings).commands(self._settings, now))
+            if commands == step.commands:
+                continue
+            await self._recorder.do(self._journal.renew_commands, run.id, step.id, commands)
+            what = f"the config has changed: {step.title} now runs {'; '.join(commands) or 'nothing'}"
+            await self._recorder.do(self._journal.note, run.id, EventKind.RUNNER, {"what": what})
 
     async def _recover(self, run: int) -> Mapping[str, Leftovers]:
         spared = {"restart"} if open_platform(self._settings).leaves_service else set()

@@ -91,7 +91,7 @@ async def _written(settings: Settings, view: RunView) -> dict[str, int | None] |
 
     try:
         async with asyncio.timeout(COUNTING):
-            now = (await in_thread(open_target(settings).contents)).rows
+            now = (await in_thread(lambda stop: open_target(settings).contents(stop))).rows
     except (DebvisorError, TimeoutError):
         return None
     return {name: max(count - int(held.get(name, 0)), 0) for name, count in now.items() if name != "alembic_version"}

@@ -1,12 +1,12 @@
 """The sandbox's own commands: no terminal, a deadline, nothing of the user's git configuration."""
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from debvisor_tui.model.errors import CommandFailed
 from debvisor_tui.model.text import one_line, sanitise
+from debvisor_tui.system.call import call as run
 
 DEADLINE = 30.0  # seconds; each of them takes less than one
 
@@ -23,19 +23,11 @@ def call(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
     # git's own variables would point it at another repository, such as the one whose hook runs us.
     base = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(
-            argv,
-            cwd=cwd,
-            env={**base, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = run(argv, cwd=cwd, env={**base, **(env or {})}, stdin=stdin, limit=DEADLINE)
+    except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename == argv[0]:
             raise CommandFailed(f"{argv[0]} is not installed", f"Install it: apt-get install {argv[0]}") from None
-        reason = getattr(error, "strerror", None) or f"no end within {DEADLINE:.0f} s"
+        reason = error.strerror or str(error)
         raise CommandFailed(f"{Path(argv[0]).name} failed: {reason}") from None
     if done.returncode != 0:
         words = sanitise(done.stderr.decode("utf-8", "replace")).strip()

@@ -127,10 +127,13 @@ class History:
         with self._read() as connection:
             return _last_seq(connection)
 
-    def events(self, run: int, after: int = 0, limit: int = 10_000) -> list[Event]:
+    def events(self, run: int, after: int = 0, limit: int | None = None, *, newest: bool = False) -> list[Event]:
+        """The events of `run` beyond seq `after`, oldest first; with `limit` the first, or the `newest`, so many."""
         query = select(t.event).where(t.event.c.run_id == run, t.event.c.seq > after)
+        order = t.event.c.seq.desc() if newest else t.event.c.seq
         with self._read() as connection:
-            rows = connection.execute(query.order_by(t.event.c.seq).limit(limit)).all()
+            rows = connection.execute(query.order_by(order).limit(limit)).all()
+        rows = rows[::-1] if newest else rows
         return [Event(r.seq, r.run_id, r.at, r.kind, r.step, r.data) for r in rows]
 
     def usual(self) -> dict[str, float]:
@@ -200,6 +203,11 @@ class History:
         """The newest lines of all runs that contain all `words` (the last one may be a beginning)."""
         with self._read() as connection:
             return search.search(connection, words, limit)
+
+    def unsearched(self) -> int:
+        """How many log lines a search does not look at yet."""
+        with self._read() as connection:
+            return search.unsearched(connection)
 
 
 def next_standing(connection: Connection, after: int = 0, before: int | None = None) -> Standing | None:

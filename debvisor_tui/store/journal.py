@@ -253,6 +253,11 @@ class Journal(JournalFile):
         for change in tx.execute(undone).scalars().all():
             self._settle_change(tx, change, ChangeState.UNDONE)
 
+    def renew_commands(self, run: int, step: str, commands: Sequence[str]) -> None:
+        """What a step that is still to come will run, when that is no longer what it was planned to."""
+        with self._begin() as tx:
+            tx.execute(update(t.step).where(_step(run, step)).values(commands=list(commands)))
+
     # -- what steps establish -----------------------------------------------------------------------------------
 
     def add_lines(self, attempt: int, lines: Sequence[Line]) -> int:

@@ -16,7 +16,7 @@ async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, in
     Reads only, and never raises: what could not be counted is taken for lost by the plan.
     """
     try:
-        return await asyncio.to_thread(open_target(settings).count, names)
+        return await asyncio.to_thread(lambda: open_target(settings).count(names))
     except DebvisorError:
         return dict.fromkeys(names)
 

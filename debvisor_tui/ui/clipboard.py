@@ -2,8 +2,9 @@
 
 import base64
 import os
-import subprocess
 from collections.abc import Callable, Mapping
+
+from debvisor_tui.system.call import call
 
 LIMIT = 74_994  # bytes of a sequence's payload that terminals take (xterm, and those that follow it)
 TIMEOUT = 2.0  # seconds
@@ -28,10 +29,10 @@ def copy(text: str, write: Callable[[str], None], environ: Mapping[str, str] = o
 def _into_tmux(text: str) -> bool:
     argv = ["tmux", "load-buffer", "-w", "-"]
     try:
-        done = subprocess.run(argv, input=text.encode(), capture_output=True, timeout=TIMEOUT, check=False)
+        done = call(argv, stdin=text.encode(), limit=TIMEOUT)
         if done.returncode != 0:  # before 3.2 there is no -w
             argv.remove("-w")
-            done = subprocess.run(argv, input=text.encode(), capture_output=True, timeout=TIMEOUT, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+            done = call(argv, stdin=text.encode(), limit=TIMEOUT)
+    except OSError:
         return False
     return done.returncode == 0

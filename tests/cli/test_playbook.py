@@ -20,6 +20,7 @@ class Panel:
         self.sandbox = sandbox
         self.argv = [sys.executable, "-m", "debvisor_tui.cli.playbook"]
         self.environ = {**os.environ, "DEBVISOR_TUI_CONFIG": str(sandbox.config_path), "NO_COLOR": "1"}
+        self.environ["DEBVISOR_TUI_STATE_DIR"] = str(sandbox.dir / "state")
 
     def cli(self, line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run the command `line` as it stands in the playbook; its exit code must be `code`."""
@@ -147,3 +148,25 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"sqlalchemy", "alembic", "httpx", "docker", "textual", "pydantic", "sqlite3", "asyncio.subprocess"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_nothing_is_moved_while_a_release_goes_on(panel: Panel, tmp_path: Path) -> None:
+    hold = (
+        "import sys, time; from pathlib import Path; from debvisor_tui.runner.lock import TargetLock\n"
+        "from debvisor_tui.runner.places import Places\n"
+        "places = Places(Path(sys.argv[1]), 'elsewhere'); places.prepare()\n"
+        "TargetLock.acquire(places, 'anna', 'release v1.1.0', [Path(sys.argv[2])]); print('held', flush=True)\n"
+        "time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", hold, str(tmp_path / "other"), str(panel.sandbox.dir / "checkout")]
+    panel.cli("debvisor-cli backup create --type full --tag before")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            for line in ("db upgrade", "db downgrade -1", "backup restore --tag before --yes"):
+                assert str(holder.pid) in panel.cli(f"debvisor-cli {line}", code=3).stderr
+            panel.cli("debvisor-cli db check")  # looking disturbs nobody
+        finally:
+            holder.kill()
+    assert "nothing to apply" in panel.cli("debvisor-cli db upgrade").stdout

@@ -1,11 +1,20 @@
 """Secrets by reference: had from where they are, and named, never shown, when they cannot be had."""
 
+import asyncio
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from debvisor_tui.adapters.migrations.alembic import current_revision
+from debvisor_tui.config import secrets
+from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.secrets import SecretRef
 from debvisor_tui.model.errors import UsageError
+from debvisor_tui.sandbox.host import Sandbox
+from debvisor_tui.system.procfs import identify
 
 
 def test_from_the_environment_a_file_a_command_or_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +49,54 @@ def test_what_cannot_be_had_is_named_with_its_key_and_a_way_out(reference: dict[
     assert caught.value.what.startswith("smoke.password: ")
     assert said in caught.value.what
     assert caught.value.hint
+
+
+def counting(folder: Path, seconds: float = 0.0) -> SecretRef:
+    """Of a command that takes its time, and leaves a mark each time that it is run."""
+    script = f"echo run >> {folder}/runs; sleep {seconds}; echo s3cret"
+    return SecretRef.model_validate({"command": ["sh", "-c", script]})
+
+
+def test_a_command_is_run_once_however_often_and_by_how_many_it_is_asked(tmp_path: Path) -> None:
+    secret = counting(tmp_path, 0.2)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: secret.resolve("smoke.password").reveal(), range(8)))
+    assert told == ["s3cret"] * 8
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_a_command_that_leaves_something_behind_is_ended_whole_when_it_is_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "COMMAND_TIMEOUT", 0.3)
+    script = f"(sleep 60; echo) & echo $! > {tmp_path}/pid; wait"
+    with pytest.raises(UsageError, match="no answer within 0 s"):
+        SecretRef.model_validate({"command": ["sh", "-c", script]}).resolve("smoke.password")
+    assert identify(int((tmp_path / "pid").read_text())) is None
+
+
+def test_an_event_loop_does_not_wait_for_a_secrets_command(tmp_path: Path) -> None:
+    sandbox = Sandbox.create(tmp_path / "host")
+    text = sandbox.config_path.read_text(encoding="utf-8")
+    url = f"sqlite:///{tmp_path}/host/data/panel.db"
+    slow = f'url = {{ command = ["sh", "-c", "sleep 0.5; echo {url}"] }}'
+    sandbox.config_path.write_text(re.sub(r"(?m)^url = .*$", slow, text, count=1), encoding="utf-8")
+    settings = load_settings(sandbox.config_path)
+    gaps: list[float] = []
+
+    async def ticks() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - before)
+
+    async def main() -> str | None:
+        ticking = asyncio.create_task(ticks())
+        try:
+            return await current_revision(settings)
+        finally:
+            ticking.cancel()
+
+    assert asyncio.run(main())
+    assert len(gaps) > 10
+    assert max(gaps) < 0.4, "the loop stood still while the command ran"

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import shutil
 import subprocess
 import sys
@@ -146,3 +147,17 @@ def test_every_module_says_in_a_sentence_what_it_is_for_and_none_is_long() -> No
         if text.count("\n") > 400:
             bad.append(f"{path.relative_to(ROOT)}: more than 400 lines")
     assert bad == []
+
+
+def test_one_layer_executes() -> None:
+    """Commands are run by system/ alone; but for the runner itself, which is started to outlive its caller."""
+    package = ROOT / "debvisor_tui"
+    own = re.compile(
+        r"^\s*(import|from) subprocess\b|create_subprocess|os\.(system|popen|exec|spawn|posix_s)\w*\(", re.M
+    )
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "template" not in path.parts and own.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"system/execute.py", "system/call.py", "runner/launch.py"}

@@ -55,3 +55,16 @@ def test_a_password_that_stands_in_the_config_is_warned_of_and_struck_out_of_url
     assert "smoke.password is a word that stands in this config" in warning
     redact = Redactor(settings.secrets())
     assert redact("sandbox at http://me:sandbox@host") == f"sandbox at http://me{REDACTED}host"
+
+
+def test_an_answer_of_another_version_is_a_sentence_and_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(Sandbox.create(tmp_path / "host").config_path)
+    other = tmp_path / "other"
+    other.write_text('#!/bin/sh\necho \'{"answer": {"version": "v1.0.0", "commit": 7}}\'\n', encoding="utf-8")
+    other.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(other))
+    with pytest.raises(WorkFailed, match="is of another version of debvisor-tui") as caught:
+        asyncio.run(ask.ask_now(settings, Places(tmp_path, "sandbox")))
+    assert "start it again" in caught.value.hint

@@ -99,3 +99,23 @@ def test_what_a_rollback_does_not_bring_back_is_said_from_the_plan_to_the_end(ho
     assert [run.note for run in history.runs()] == [f"{lost} not restored"] * 2
     history.close()
     assert f"rolled-back, {lost} not restored" in call(host, "status").stdout
+
+
+@pytest.mark.slow
+def test_a_failed_steps_last_twenty_lines_are_printed(host: Host) -> None:
+    code = "for n in range(50): print('line', n)\nraise SystemExit(3)"
+    host.configure(lambda c: c.update(steps={"review": {"command": [sys.executable, "-c", code]}}))
+    done = ship(host)
+    told = [line.partition("| ")[2] for line in done.stdout.splitlines() if "    | " in line]
+    assert len(told) == 20
+    assert told[-2:] == ["line 49", told[-1]]
+
+
+@pytest.mark.slow
+def test_a_step_may_call_the_playbooks_own_commands_within_its_run(host: Host) -> None:
+    cli = str(PROGRAM.with_name("debvisor-cli"))
+    host.configure(lambda c: c["monitor"].update(duration="1s", interval="200ms"))
+    command = [cli, "--config", str(host.sandbox.config_path), "db", "upgrade"]
+    host.configure(lambda c: c.update(steps={"upgrade": {"command": command}}))
+    done = ship(host)
+    assert done.returncode == 0, done.stdout + done.stderr

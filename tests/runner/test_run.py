@@ -14,6 +14,7 @@ from release_host import ANNA, Host, answer, attached, until
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.errors import LockHeld, Refused, UsageError
+from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
@@ -361,5 +362,24 @@ def test_another_artifact_than_the_one_on_the_plan_is_refused(host: Host) -> Non
         plan = await plan_release(host.settings, "v1.1.0")
         run = await start_release(host.settings, host.places, "v1.1.0", ANNA, seen=plan.new)
         assert host.view(run).run.new == plan.new
+
+    asyncio.run(main())
+
+
+def test_a_config_that_was_edited_meanwhile_shows_what_it_will_run(host: Host) -> None:
+    async def main() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        await host.gate(run, GateKind.READY, "review")
+        host.end_runner()
+        await until(lambda: host.runner_pid() == 0, "the runner is gone")
+        planned = host.view(run).step("smoke").commands
+        host.configure(lambda c: c.update(steps={"smoke": {"before": [["echo", "edited"]]}}))
+        await start_resume(host.settings, host.places, run, ANNA)
+        await host.gate(run, GateKind.READY, "review")
+        assert host.view(run).step("smoke").commands == ("echo edited", *planned)
+        history = History(host.places.journal)
+        told = [str(e.data.get("what")) for e in history.events(run) if e.kind == EventKind.RUNNER]
+        history.close()
+        assert [text for text in told if text.startswith("the config has changed: Smoke test now runs echo edited")]
 
     asyncio.run(main())

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
 from debvisor_tui.model.artifacts import Artifact
@@ -19,7 +21,7 @@ from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.states import IllegalTransition, RunState, StepState
 from debvisor_tui.model.views import PlannedStep
-from debvisor_tui.store import engine
+from debvisor_tui.store import engine, search
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.store.tables import metadata
@@ -299,3 +301,61 @@ def test_a_journal_of_an_older_schema_is_read_as_it_is_and_migrated_by_a_writer(
         assert new.execute("SELECT version_num FROM alembic_version").fetchone() == (engine.HEAD,)
         assert new.execute("SELECT id, seconds FROM run").fetchall() == [(7, 0.0)]
         assert new.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+WORDS = st.text(st.sampled_from("aAbB1é_-:/ \t"), max_size=12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(WORDS, min_size=1, max_size=6), words=WORDS)
+def test_the_same_words_find_the_same_lines_before_and_after_indexing(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], words: str
+) -> None:
+    path = tmp_path_factory.mktemp("search") / "journal.db"
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    attempt, _ = journal.start_attempt(run, "backup")
+    journal.add_lines(attempt, [(1.0, "out", line) for line in lines])
+    history = History(path)
+    before = [hit.line.text for hit in history.search(words)]
+    while journal.index_lines():
+        pass
+    assert before == [hit.line.text for hit in history.search(words)]
+    journal.close()
+    history.close()
+
+
+def test_what_is_not_searched_is_counted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "SCAN_LIMIT", 10)
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    attempt, _ = journal.start_attempt(run, "backup")
+    journal.add_lines(attempt, [(1.0, "out", f"frag ment{n}") for n in range(25)])
+    history = History(path)
+    assert history.unsearched() == 15
+    assert len(history.search("frag", 100)) == 10
+    assert history.search("fra gment", 100) == [], "within a word nothing is found, indexed or not"
+    while journal.index_lines():
+        pass
+    assert history.unsearched() == 0
+    assert len(history.search("frag", 100)) == 25
+    journal.close()
+    history.close()
+
+
+def test_all_events_of_a_run_are_read_or_the_newest(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany(
+            "INSERT INTO event (run_id, at, kind, step, data) VALUES (?, 1.0, 'runner', '', '{}')", [(run,)] * 10_500
+        )
+    history = History(path)
+    every = history.events(run)
+    assert len(every) == 10_501
+    assert history.events(run, limit=7) == every[:7]
+    assert history.events(run, limit=7, newest=True) == every[-7:]
+    history.close()

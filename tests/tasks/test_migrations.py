@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from migrating import Release, make_release, make_settings, run
+from sqlalchemy.engine import make_url
 
 from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
 from debvisor_tui.adapters.migrations.alembic_probe import alembic_recorder
+from debvisor_tui.adapters.migrations.alembic_probe.__main__ import place_of
 from debvisor_tui.adapters.migrations.alembic_probe.alembic_recorder import describe
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
@@ -311,3 +313,19 @@ def test_a_commit_that_is_not_there_says_how_to_get_it(release: Release) -> None
     with pytest.raises(WorkFailed, match="Commit ffffffffffff is not in") as told:
         run(MigrationCheckTask().run(release.context("migration-check", job)))
     assert "fetch --tags" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("meant", "reached", "same"),
+    [
+        ("postgresql://u:p@db/panel", "postgresql+psycopg://app@DB:5432/panel", True),
+        ("postgresql+psycopg:///panel?host=/run/postgresql", "postgresql://localhost/panel", True),
+        ("postgresql://db/panel", "postgresql://db/panel_staging", False),
+        ("postgresql://db/panel", "postgresql://replica/panel", False),
+        ("postgresql://db/panel", "postgresql://db:5433/panel", False),
+        ("postgresql://db/panel", "sqlite:////srv/panel.db", False),
+        ("mariadb+pymysql://db/panel", "mysql://db:3306/panel", True),
+    ],
+)
+def test_another_database_is_told_from_the_one_that_is_meant(meant: str, reached: str, same: bool) -> None:
+    assert (place_of(make_url(meant)) == place_of(make_url(reached))) is same

@@ -1,6 +1,9 @@
 """The monitor on a served /metrics that moves: pass, fail at once, inconclusive, longer, ended early by a person."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,3 +202,29 @@ def test_quantiles_are_interpolated_within_their_bucket() -> None:
     assert quantile(0.5, {0.1: 0, inf: 0}) is None
     assert quantile(0.5, {}) is None
     assert between(Scrape(0.0), Scrape(1.0), at=0, elapsed=1).p50 is None
+
+
+SEEDED = """
+from debvisor_tui.adapters.metrics.exposition import between, parse
+NAME = "http_requests_total"
+def text(n): return f'{NAME}{{status="error",code="500"}} {n}\\n{NAME}{{status="ok",code="200"}} 5\\n'
+print(between(parse(text(0), 0.0), parse(text(10), 5.0), at=0, elapsed=5).errors)
+"""
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2", "3", "4", "5"])
+def test_errors_are_counted_by_the_status_code_whatever_the_hash_seed(seed: str) -> None:
+    environ = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run([sys.executable, "-c", SEEDED], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "10.0\n"
+
+
+def test_what_it_is_watched_by_and_for_how_long_is_kept(host: Host, site: Web) -> None:
+    serve(site)
+    ctx = context(host, site, max_error_rate=0.07, max_p95_ms=321.0)
+    ctx.inbox.put_nowait(Nudge("extend", ANNA, {"seconds": 0.25}))
+    ctx.inbox.put_nowait(Nudge("extend", ANNA, {"seconds": -1.0}))  # refused: it lengthens nothing
+    asyncio.run(MonitorTask().run(ctx))
+    first, second = ctx.evidences("watch")
+    assert (first.value["duration"], second.value["duration"]) == (0.5, 0.75)
+    assert (first.value["max_error_rate"], first.value["max_p95"], first.value["interval"]) == (0.07, 321.0, 0.05)

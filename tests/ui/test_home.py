@@ -18,6 +18,7 @@ from debvisor_tui.runner import ask
 from debvisor_tui.ui.app import DebvisorApp, Opening
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.run import RunScreen
+from debvisor_tui.ui.widgets.run_table import RunTable
 
 SIZES = ((80, 24), (120, 40))
 NOW = Now(
@@ -126,3 +127,21 @@ def test_picture(snap_compare: Any, tmp_path: Path, runs: str, size: tuple[int, 
 
     with in_hand(session):
         assert snap_compare(app, terminal_size=size, run_before=set_the_scene)
+
+
+def test_on_the_next_day_a_runs_time_has_its_day(tmp_path: Path, quiet_home: None) -> None:
+    story = seed.Story(tmp_path)
+    seed.whole(story)
+    story.close()
+
+    async def main() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START + 60)) as (app, pilot):
+            await until(lambda: "v1.0.0 → v1.1.0" in text_of(app), pilot)
+            table = app.screen.query_one(RunTable)
+            day = "17 Mar"
+            assert day not in text_of(app)
+            runs = list(table._runs)
+            table.show(runs, seed.START + 86_400 * 2)
+            await until(lambda: day in text_of(app), pilot)
+
+    play(main())

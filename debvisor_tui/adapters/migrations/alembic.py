@@ -112,7 +112,7 @@ def open_target(settings: Settings) -> Database:
 async def current_revision(settings: Settings, execute: Executor = run_quietly) -> str | None:
     """The revision that the database stands at; None before the first. WorkFailed if it cannot be told."""
     try:
-        return await asyncio.to_thread(open_target(settings).revision)
+        return await asyncio.to_thread(lambda: open_target(settings).revision())
     except LookupError:
         found = (await _look(settings, execute, "current"))["current"]
         return str(found) if found else None
@@ -191,7 +191,7 @@ def _cwd(settings: Settings) -> Path:
 
 async def _look(settings: Settings, execute: Executor, command: str, tree: Tree | None = None) -> dict[str, Any]:
     """Ask the probe on a copy of the database, which is all that the release's code is given; nothing is changed."""
-    database = open_target(settings)
+    database = await asyncio.to_thread(open_target, settings)  # its URL may be a command's to tell
     if not database.exists():
         raise AlembicFailed(
             "no-database",
@@ -247,6 +247,7 @@ async def _ask(
     `env`: instead of the config's, with the database's URL; `options`: of the probe.
     """
     database = settings.database
+    url = (await asyncio.to_thread(open_target, settings)).url
     ini, cwd = database.alembic_ini, _cwd(settings)
     argv = [str(database.python), str(PROBE)]
     if tree is not None:
@@ -258,7 +259,7 @@ async def _ask(
     argv += ["--ini", str(ini), *options]
     argv += ["--", command, *([target] if target else [])]  # "-1" is a target, not an option
     env = {
-        **(env or {**database.environment, "DATABASE_URL": open_target(settings).url}),
+        **(env or {**database.environment, "DATABASE_URL": url}),
         "PYTHONDONTWRITEBYTECODE": "1",  # looking at a checkout must not make it dirty
     }
     done = await execute(argv, cwd=cwd, env=env, check=False, capture=True, quiet=True)

@@ -69,6 +69,8 @@ class HistoryScreen(DebvisorScreen[None]):
     """Whether there are older ones that match, too."""
     hits: reactive[tuple[SearchHit, ...] | None] = reactive(None, init=False)
     """The lines found; None while nothing was looked for."""
+    unsearched = 0
+    """Lines that the last search did not look at."""
     searching: reactive[bool] = reactive(False, init=False)
     """Whether the logs are searched, rather than the runs filtered."""
     failure: reactive[DebvisorError | None] = reactive(None, init=False)
@@ -121,9 +123,11 @@ class HistoryScreen(DebvisorScreen[None]):
         if not words.strip():
             self.hits = None
             return
-        nothing: list[SearchHit] = []
+        nothing: tuple[list[SearchHit], int] = ([], 0)
         try:
-            found = await self.session.history(lambda history: history.search(words, HITS), nothing)
+            found, self.unsearched = await self.session.history(
+                lambda history: (history.search(words, HITS), history.unsearched()), nothing
+            )
         except DebvisorError as error:
             self.failure = error
             return
@@ -195,6 +199,8 @@ class HistoryScreen(DebvisorScreen[None]):
         if hits is None:
             return "Type words: the newest lines of all runs that hold all of them are listed."
         if not hits:
+            if self.unsearched:
+                return f"No line holds “{typed}” but for {self.unsearched} new ones, which are not indexed yet."
             return f"No line of any log holds “{typed}”."
         if len(hits) >= HITS:
             return f"The newest {HITS} lines. Type more to narrow them down."

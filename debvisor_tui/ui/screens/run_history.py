@@ -32,6 +32,7 @@ from debvisor_tui.ui.widgets.log_pane import LogPane
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.monitor_body import MonitorBody
 from debvisor_tui.ui.widgets.page import Page
+from debvisor_tui.ui.widgets.run_story import MOST_EVENTS
 from debvisor_tui.ui.widgets.watch_of import watch_of
 
 if TYPE_CHECKING:
@@ -290,7 +291,8 @@ def _read(run: int, history: "History") -> Record | None:
     if view is None:
         return None
     attempt = next((s.attempt for s in view.steps if s.id == "monitor"), None)
-    return Record(view, history.events(run), history.samples(attempt.id) if attempt else [])
+    events = history.events(run, limit=MOST_EVENTS + 1, newest=True)
+    return Record(view, events, history.samples(attempt.id) if attempt else [])
 
 
 def _attempts(view: RunView) -> list[tuple[StepView, AttemptView]]:

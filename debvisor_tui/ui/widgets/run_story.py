@@ -39,7 +39,11 @@ def timeline(view: RunView, events: Sequence[Event], width: int) -> Content:
     rows: list[Content | list[Content]] = []
     days = _Days()
     if len(events) > MOST_EVENTS:
-        rows.append(line((f"The newest {MOST_EVENTS} of {len(events)} events.", "$muted")))
+        rows.append(
+            line(
+                (f"The newest {MOST_EVENTS} events; all of them: debvisor-tui history export {view.run.id}", "$muted")
+            )
+        )
     for event in events[-MOST_EVENTS:]:
         told = event_words(event, titles)
         if told is None:

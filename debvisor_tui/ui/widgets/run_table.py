@@ -10,7 +10,7 @@ from textual.message import Message
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
-from debvisor_tui.model.times import short_day
+from debvisor_tui.model.times import date_of, short_day
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.marks import mark_of_run
 from debvisor_tui.ui.paint import LineWidget, cell, line
@@ -55,7 +55,8 @@ class RunTable(LineWidget, can_focus=True):
         self._cursor = 0
 
     def show(self, runs: "Sequence[RunSummary]", now: float) -> None:
-        if list(runs) == list(self._runs):
+        # "22:02:02" is of today: on the next day it has to say which day it was.
+        if list(runs) == list(self._runs) and date_of(now) == date_of(self._now):
             return
         self._runs, self._now = runs, now
         self._cursor = min(self._cursor, max(len(runs) - 1, 0))

@@ -45,6 +45,19 @@ class Failure(Exception):
         self.answer: Json = {"error": kind, "what": what, "hint": hint, **more}
 
 
+#: Where a server listens if its URL does not say.
+PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+
+
+def place_of(url: Any) -> Tuple[str, str, int, str]:  # noqa: UP006
+    """Which database a URL means: two that differ only in driver, user, options or the name of this host are one."""
+    backend = {"mariadb": "mysql"}.get(url.get_backend_name(), url.get_backend_name())
+    host = str(url.host or url.query.get("host") or "")
+    here = not host or host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")
+    port = int(url.port or url.query.get("port") or PORTS.get(backend, 0))
+    return (backend, "" if here else host.lower(), port, str(url.database or url.username or ""))
+
+
 class Probe:
     def __init__(self, options: argparse.Namespace) -> None:
         self.url = os.environ.get("DATABASE_URL", "")
@@ -106,12 +119,7 @@ class Probe:
 
         def guarded(rev: Any, context: Any) -> Any:
             reached = getattr(getattr(context.connection, "engine", None), "url", None)
-            other = (
-                self.path
-                and reached is not None
-                and os.path.realpath(str(getattr(reached, "database", ""))) not in {self.path, self.live}
-            )
-            if other:
+            if reached is not None and self._is_elsewhere(reached):
                 raise self._elsewhere(reached)
             self.undoes = bool(context.impl.transactional_ddl)
             return fn(rev, context)
@@ -124,8 +132,18 @@ class Probe:
         except (Exception, SystemExit, CannotTell) as error:
             raise self._explain(error) from error
 
+    def _is_elsewhere(self, reached: Any) -> bool:
+        if self.path:
+            return os.path.realpath(str(reached.database or "")) not in {self.path, self.live}
+        from sqlalchemy.engine import make_url
+
+        return place_of(reached) != place_of(make_url(self.url))
+
     def _elsewhere(self, reached: Any) -> Failure:
-        what = f"The release's env.py connects to {reached}, not to {self.live}"
+        from sqlalchemy.engine import make_url
+
+        meant = self.live or make_url(self.url).render_as_string(hide_password=True)
+        what = f"The release's env.py connects to {reached}, not to {meant}"
         hint = "Let env.py take the URL from DATABASE_URL, or mend database.url or database.environment."
         return Failure("other-database", what, hint)
 
