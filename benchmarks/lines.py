@@ -48,7 +48,7 @@ def measure(folder: Path) -> None:
             assert attempt.seconds is not None
             holder = find_holder(places)
             assert holder is not None
-            written = [line.text for line in history.lines(attempt.id, attempt.last_line - 2, attempt.last_line)]
+            written = [line.text for line in history.lines(attempt.id, attempt.lines - 2, attempt.lines)]
             print(f"journaled             {attempt.lines:,} lines; the last: {written[-2][-9:]}")
             print(f"step took             {attempt.seconds:6.1f} s    {LINES / attempt.seconds:10,.0f} lines/s")
             p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)

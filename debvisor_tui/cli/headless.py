@@ -240,9 +240,7 @@ class Follower:
         attempt = view.step(event.step).attempt if view else None
         if attempt is None or not attempt.lines:
             return
-        for line in history.lines(
-            attempt.id, max(attempt.first_line, attempt.last_line - LAST_LINES + 1), attempt.last_line
-        ):
+        for line in history.lines(attempt.id, max(attempt.lines - LAST_LINES + 1, 1), attempt.lines):
             self._line(event, f"    | {line.text}")
         if attempt.hint:
             self._line(event, f"    {attempt.hint}")

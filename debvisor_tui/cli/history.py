@@ -181,6 +181,6 @@ def _view(history: "History", run: int) -> "RunView":
 def _lines(history: "History", view: "RunView") -> "Iterator[tuple[str, int, LogLine]]":
     attempts = [(step.id, attempt) for step in view.steps for attempt in step.attempts]
     for name, attempt in sorted(attempts, key=lambda pair: pair[1].id):
-        for first in range(attempt.first_line, attempt.last_line + 1, PAGE) if attempt.lines else ():
-            for line in history.lines(attempt.id, first, min(first + PAGE - 1, attempt.last_line)):
+        for first in range(1, attempt.lines + 1, PAGE):
+            for line in history.lines(attempt.id, first, min(first + PAGE - 1, attempt.lines)):
                 yield name, attempt.number, line

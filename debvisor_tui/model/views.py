@@ -18,7 +18,7 @@ class AttemptView:
     """One try of one step. `seconds`: how long it worked, on the monotonic clock; None while it runs.
 
     `began`: when, and what its age is told from while it runs.
-    Its log lines are those with ids `first_line`..`last_line` (0, 0 while there are none).
+    `lines`: so many it has logged; they are numbered from 1.
     """
 
     id: int
@@ -29,12 +29,7 @@ class AttemptView:
     seconds: float | None
     error: str
     hint: str
-    first_line: int
-    last_line: int
-
-    @property
-    def lines(self) -> int:
-        return self.last_line - self.first_line + 1 if self.first_line else 0
+    lines: int
 
     @property
     def started_at(self) -> float:
@@ -159,7 +154,7 @@ class RunView:
 class LogLine:
     """`stream`: "out" (the child wrote it), "note" (this program wrote it), "cmd" (a command it ran), "err"."""
 
-    id: int
+    number: int
     at: float
     stream: str
     text: str

@@ -188,7 +188,11 @@ class Engine:
 
     def _open_log(self, step: str, attempt: int) -> StepLog:
         message = {"type": "log", "run": self._job.run, "step": step, "attempt": attempt}
-        return StepLog(self._recorder, attempt, self._redact, lambda last: self._publish({**message, "last": last}))
+
+        def written(first: int, last: int) -> None:
+            self._publish({**message, "first": first, "last": last})
+
+        return StepLog(self._recorder, attempt, self._redact, written)
 
     def _context(self, step: str, attempt: int, log: StepLog) -> RunnerContext:
         job = replace(self._job, facts=self._facts.get(step, {}))

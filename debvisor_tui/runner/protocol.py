@@ -13,7 +13,7 @@ runner → client
     {"type": "refused", "proto", "version", "what", "hint"}
     {"type": "reply", "id", "ok": bool, "what"?, "hint"?}
     {"type": "event", "seq", "run", "kind", "step", "data"}      journaled already
-    {"type": "log", "run", "step", "attempt", "last"}            lines up to id `last` are in the journal
+    {"type": "log", "run", "step", "attempt", "first", "last"}   these lines of the attempt are in the journal now
     {"type": "progress", "run", "step", "done", "total", "unit", "note"}
     {"type": "sample", "run", "step", "attempt"}                 a new sample is in the journal
     {"type": "run", "run"}                                       the runner goes on with this run (a rollback)

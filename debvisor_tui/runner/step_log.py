@@ -13,8 +13,8 @@ HIGH_WATER = 20_000  # lines waiting for the journal; a child that writes faster
 SILENCE = 60.0  # seconds without output after which the log says so
 BATCH_DELAY = 0.02  # seconds in which lines gather for one commit
 
-#: Gets the id of the last line that is in the journal.
-OnWritten = Callable[[int], None]
+#: Gets the numbers of the first and the last of the lines that are in the journal now.
+OnWritten = Callable[[int, int], None]
 
 
 class StepLog:
@@ -76,7 +76,8 @@ class StepLog:
                 batch, self._waiting = self._waiting, []
                 self._room.set()
                 if batch:
-                    self._on_written(await self._recorder.do(self._recorder.journal.add_lines, self._attempt, batch))
+                    last = await self._recorder.do(self._recorder.journal.add_lines, self._attempt, batch)
+                    self._on_written(last - len(batch) + 1, last)
                 if self._closing and not self._waiting:
                     return
                 if not self._closing and len(batch) < HIGH_WATER // 2:

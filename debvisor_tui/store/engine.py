@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 #: The newest revision in store/migrations/versions; a test holds it against the scripts.
-HEAD: Final = "0004"
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+HEAD: Final = "0005"
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 #: What a reader lays over an older journal for the time of its connection: the columns that came later. It migrates
 #: nothing, for an older program's runner may be at work on it.
 _IDENTITIES: Final = (
     ", CASE from_commit WHEN '' THEN '{}' ELSE json_object('commit', from_commit) END AS from_identity"
     ", CASE to_commit WHEN '' THEN '{}' ELSE json_object('commit', to_commit) END AS to_identity"
+)
+_NUMBERED: Final = (
+    "CREATE TEMP VIEW log_line AS SELECT *, id + 1 -"
+    " (SELECT min(first.id) FROM main.log_line AS first WHERE first.attempt_id = l.attempt_id) AS number"
+    " FROM main.log_line AS l"
 )
 OLDER: Final = {
     "0001": (
@@ -29,9 +34,11 @@ OLDER: Final = {
         " max(ended_at - started_at, 0.0) AS seconds, '' AS note" + _IDENTITIES + " FROM main.run",
         "CREATE TEMP VIEW attempt AS SELECT *, NULL AS started_uptime, NULL AS boot_id FROM main.attempt",
         "CREATE TEMP VIEW child AS SELECT *, NULL AS nonce FROM main.child",
+        _NUMBERED,
     ),
-    "0002": ("CREATE TEMP VIEW run AS SELECT *, '' AS note" + _IDENTITIES + " FROM main.run",),
-    "0003": ("CREATE TEMP VIEW run AS SELECT *" + _IDENTITIES + " FROM main.run",),
+    "0002": ("CREATE TEMP VIEW run AS SELECT *, '' AS note" + _IDENTITIES + " FROM main.run", _NUMBERED),
+    "0003": ("CREATE TEMP VIEW run AS SELECT *" + _IDENTITIES + " FROM main.run", _NUMBERED),
+    "0004": (_NUMBERED,),
 }
 #: As alembic makes it.
 VERSION_TABLE: Final = (

@@ -166,29 +166,25 @@ class History:
 
     # -- logs and samples ---------------------------------------------------------------------------------------
 
-    def line_range(self, attempt: int) -> tuple[int, int]:
-        """The first and the last line's id of an attempt; (0, 0) while there are none."""
-        with self._read() as connection:
-            return _line_range(connection, attempt)
-
     def lines(self, attempt: int, first: int, last: int) -> list[LogLine]:
-        """The attempt's lines with ids `first`..`last`, in order. Ask for what is shown, not for a million."""
+        """The attempt's lines number `first`..`last`, in order. Ask for what is shown, not for a million."""
         query = (
             select(t.log_line)
-            .where(t.log_line.c.id.between(first, last), t.log_line.c.attempt_id == attempt)
-            .order_by(t.log_line.c.id)
+            .where(t.log_line.c.attempt_id == attempt, t.log_line.c.number.between(first, last))
+            .order_by(t.log_line.c.number)
         )
         with self._read() as connection:
-            return [LogLine(r.id, r.at, r.stream, r.text) for r in connection.execute(query)]
+            return [LogLine(r.number, r.at, r.stream, r.text) for r in connection.execute(query)]
 
     def find(self, attempt: int, text: str, start: int, *, backwards: bool = False) -> int | None:
-        """The id of the next line that contains `text` (no matter the case), from line id `start` on, itself too."""
-        here = t.log_line.c.id <= start if backwards else t.log_line.c.id >= start
-        order = t.log_line.c.id.desc() if backwards else t.log_line.c.id
+        """The number of the next line that contains `text` (no matter the case), from line `start` on, itself too."""
+        number = t.log_line.c.number
+        here = number <= start if backwards else number >= start
         escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
         matches = t.log_line.c.text.like(f"%{escaped}%", escape="\\")
-        query = select(t.log_line.c.id).where(t.log_line.c.attempt_id == attempt, here, matches)
+        query = select(number).where(t.log_line.c.attempt_id == attempt, here, matches)
         with self._read() as connection:
+            order = number.desc() if backwards else number
             return connection.execute(query.order_by(order).limit(1)).scalar_one_or_none()
 
     def samples(self, attempt: int) -> list[Sample]:
@@ -227,12 +223,9 @@ def _last_seq(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(t.event.c.seq), 0))).scalar_one())
 
 
-def _line_range(connection: Connection, attempt: int) -> tuple[int, int]:
-    of_attempt = t.log_line.c.attempt_id == attempt
-    # Two queries: SQLite answers each of min and max from the index, but not both in one.
-    first = connection.execute(select(func.min(t.log_line.c.id)).where(of_attempt)).scalar_one()
-    last = connection.execute(select(func.max(t.log_line.c.id)).where(of_attempt)).scalar_one()
-    return first or 0, last or 0
+def _line_count(connection: Connection, attempt: int) -> int:
+    query = select(func.max(t.log_line.c.number)).where(t.log_line.c.attempt_id == attempt)
+    return int(connection.execute(query).scalar_one() or 0)
 
 
 def _summary(row: Any) -> RunSummary:
@@ -256,7 +249,6 @@ def _summary(row: Any) -> RunSummary:
 def _steps(connection: Connection, run: int) -> tuple[StepView, ...]:
     attempts: dict[str, list[AttemptView]] = defaultdict(list)
     for r in connection.execute(select(t.attempt).where(t.attempt.c.run_id == run).order_by(t.attempt.c.id)).all():
-        first, last = _line_range(connection, r.id)
         attempts[r.step].append(
             AttemptView(
                 id=r.id,
@@ -267,8 +259,7 @@ def _steps(connection: Connection, run: int) -> tuple[StepView, ...]:
                 seconds=r.seconds,
                 error=r.error,
                 hint=r.hint,
-                first_line=first,
-                last_line=last,
+                lines=_line_count(connection, r.id),
             )
         )
     rows = connection.execute(select(t.step).where(t.step.c.run_id == run).order_by(t.step.c.position)).all()

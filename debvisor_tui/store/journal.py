@@ -40,7 +40,8 @@ BLOCK: Final = 180
 
 @cache
 def _insert_of(lines: int) -> str:
-    return "INSERT INTO log_line VALUES " + ",".join(["(?, ?, ?, ?, ?)"] * lines)  # noqa: S608 - no words of others
+    columns = "attempt_id, number, at, stream, text"
+    return f"INSERT INTO log_line ({columns}) VALUES " + ",".join(["(?, ?, ?, ?, ?)"] * lines)  # noqa: S608 - no words of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,17 +262,17 @@ class Journal(JournalFile):
     # -- what steps establish -----------------------------------------------------------------------------------
 
     def add_lines(self, attempt: int, lines: Sequence[Line]) -> int:
-        """Add log lines in one commit; returns the id of the last one."""
-        if not lines:
-            return self._next_line - 1
-        first = self._next_line
+        """Add log lines in one commit; returns the number of the attempt's last one."""
         with self._begin() as tx:
+            last = self._numbers.get(attempt)
+            if last is None:
+                last = int(tx.one(select(func.coalesce(func.max(t.log_line.c.number), 0)).where(_line_of(attempt))))
             for at in range(0, len(lines), BLOCK):
-                block = enumerate(lines[at : at + BLOCK], first + at)
-                values = tuple(v for id_, (when, stream, text) in block for v in (id_, attempt, when, stream, text))
+                block = enumerate(lines[at : at + BLOCK], last + at + 1)
+                values = tuple(v for n, (when, stream, text) in block for v in (attempt, n, when, stream, text))
                 tx.connection.exec_driver_sql(_insert_of(len(values) // 5), values)
-        self._next_line = first + len(lines)
-        return self._next_line - 1
+        self._numbers[attempt] = last + len(lines)
+        return last + len(lines)
 
     def add_evidence(
         self, run: int, attempt: int | None, step: str, name: str, text: str, value: Mapping[str, Any]
@@ -346,6 +347,10 @@ class Journal(JournalFile):
     def end_child(self, child: int) -> None:
         with self._begin() as tx:
             tx.execute(update(t.child).where(t.child.c.id == child).values(ended_at=tx.now))
+
+
+def _line_of(attempt: int) -> ColumnElement[bool]:
+    return t.log_line.c.attempt_id == attempt
 
 
 def _step(run: int, step: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from debvisor_tui.model.events import EventKind
@@ -25,7 +25,7 @@ class JournalFile:
         self._engine = open_engine(path)
         self._fresh: list[Event] = []
         self._newest: Event | None = None  # that was committed here
-        self._next_line = 1
+        self._numbers: dict[int, int] = {}  # the last line's number, by attempt
         self._files = self._look()
         self._find_end()
 
@@ -56,9 +56,8 @@ class JournalFile:
                 there = tx.execute(select(t.event.c.run_id, t.event.c.at).where(t.event.c.seq == newest.seq)).all()
                 if [tuple(row) for row in there] != [(newest.run, newest.at)]:
                     raise another(self.path)
-            last = int(tx.one(select(func.coalesce(func.max(t.log_line.c.id), 0))))
             self._files = self._look()  # with the -wal that this transaction has opened
-        self._next_line = max(self._next_line, last + 1)
+        self._numbers.clear()  # what was told of the file that was lost does not count
 
     def _look(self) -> tuple[FileId, FileId]:
         return file_id(self.path), file_id(wal_of(self.path))

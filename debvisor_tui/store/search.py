@@ -47,7 +47,7 @@ def search(connection: Connection, words: str, limit: int) -> list[SearchHit]:
         .where(t.log_line.c.id.in_(ids))
         .order_by(t.log_line.c.id.desc())
     )
-    return [SearchHit(r.run_id, r.step, r.attempt_id, LogLine(r.id, r.at, r.stream, r.text)) for r in rows]
+    return [SearchHit(r.run_id, r.step, r.attempt_id, LogLine(r.number, r.at, r.stream, r.text)) for r in rows]
 
 
 def unsearched(connection: Connection) -> int:

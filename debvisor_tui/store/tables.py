@@ -85,6 +85,7 @@ attempt = Table(
     sqlite_autoincrement=True,
 )
 
+#: `number`: of the line within its attempt, from 1, without a gap. `id`: for the full-text index alone.
 log_line = Table(
     "log_line",
     metadata,
@@ -93,8 +94,8 @@ log_line = Table(
     Column("at", Float, nullable=False),
     Column("stream", String, nullable=False),
     Column("text", Text, nullable=False),
-    # An SQLite index ends with the row's id, so this also gives an attempt's lines in order.
-    Index("ix_log_line_attempt_id", "attempt_id"),
+    Column("number", Integer, nullable=False, server_default="0"),
+    Index("ix_log_line_attempt_id", "attempt_id", "number", unique=True),
 )
 
 change = Table(

@@ -30,7 +30,7 @@ class RunRead(Message):
 
 @dataclass
 class LogGrew(Message):
-    """The log of `attempt` (its id) reaches line id `last` now."""
+    """The log of `attempt` (its id) has `last` lines now."""
 
     attempt: int
     last: int

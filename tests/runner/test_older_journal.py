@@ -55,7 +55,7 @@ def history_of(path: Path) -> tuple[list[tuple[int, Artifact, Artifact, RunState
         assert first is not None
         attempt = first.step("pull").attempt
         assert attempt is not None
-        lines = [line.text for line in history.lines(attempt.id, attempt.first_line, attempt.last_line)]
+        lines = [line.text for line in history.lines(attempt.id, 1, attempt.lines)]
         return runs, lines, sorted({hit.run for hit in history.search("reset --keep")})
     finally:
         history.close()

@@ -67,7 +67,7 @@ def test_a_command_that_says_nothing_is_told_of_once_each_time_that_has_doubled(
     async def story() -> list[str]:
         journal = Heard()
         recorder = Recorder(journal, lambda _: None, lambda _: None)  # type: ignore[arg-type]
-        log = StepLog(recorder, 1, Redactor(), lambda _: None)
+        log = StepLog(recorder, 1, Redactor(), lambda _first, _last: None)
         watching = asyncio.create_task(log.watch_silence("pg_dump", after=0.05))
         deadline = time.monotonic() + 10.0
         while len(journal.lines) < 3 and time.monotonic() < deadline:  # noqa: ASYNC110
@@ -133,7 +133,7 @@ def test_a_command_that_was_never_started_is_not_said_to_be_silent(monkeypatch: 
 
     async def main() -> None:
         recorder: Any = Stuck()
-        log = StepLog(recorder, 1, Redactor(), lambda _: None)
+        log = StepLog(recorder, 1, Redactor(), lambda _first, _last: None)
         nothing: Any = None
         context = RunnerContext(
             nothing,

@@ -1,12 +1,13 @@
 """What was once committed to a journal, or told to a client, must stay: kept here, and held against it later."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 #: Tables whose rows are only ever added, and what of a row may never change.
 LASTING = {
-    "log_line": "attempt_id, at, stream, text",
+    "log_line": "attempt_id, number, at, stream, text",
     "event": "run_id, at, kind, step, data",
     "evidence": "run_id, step, name, text, value",
     "decision": "run_id, step, at, who, answer, reason",
@@ -45,8 +46,13 @@ class Ledger:
                 self._known[table] = now
         self.rows = sum(map(len, self._known.values()))
 
-    def told(self, seq: int, line: int) -> None:
-        """A client has heard of event `seq` and of the log up to `line`: both must be in the journal as last seen."""
-        for table, last in (("event", seq), ("log_line", line)):
-            if last > max(self._known.get(table, {}), default=0):
-                self.losses.append(f"{table} {last} was told and is not in the journal")
+    def told(self, seq: int, lines: Mapping[int, int]) -> None:
+        """A client has heard of event `seq`, and of so many lines of each attempt: all must be in the journal."""
+        if seq > max(self._known.get("event", {}), default=0):
+            self.losses.append(f"event {seq} was told and is not in the journal")
+        there: dict[object, set[object]] = {}
+        for attempt, number, *_ in self._known.get("log_line", {}).values():
+            there.setdefault(attempt, set()).add(number)
+        for attempt, count in lines.items():
+            if missing := set(range(1, count + 1)) - there.get(attempt, set()):
+                self.losses.append(f"lines {missing} of attempt {attempt} were told and are not in the journal")

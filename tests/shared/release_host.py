@@ -71,7 +71,7 @@ class Host:
             view = history.run(run)
             assert view is not None
             of = view.step(step).attempts[attempt]
-            return [line.text for line in history.lines(of.id, of.first_line, of.last_line)]
+            return [line.text for line in history.lines(of.id, 1, of.lines)]
         finally:
             history.close()
 

@@ -158,34 +158,35 @@ class Story:
                 if point is None and not self.may_fail:
                     raise AssertionError(f"the runner did not start: {error}") from error
         async with asyncio.timeout(PATIENCE):
-            seq, line = await self._follow()
+            seq, lines = await self._follow()
         await self._lock_free()
         self.ledger.look()
-        self.ledger.told(seq, line)
+        self.ledger.told(seq, lines)
         killed = point is not None and point in self.points.read_text(encoding="utf-8").splitlines()
         if killed:
             self.kills += 1
             todo.remove(str(point))
         self._truth("after a kill" if killed else "at rest")
 
-    async def _follow(self) -> tuple[int, int]:
-        """Answer what is asked until the runner has gone; the last event and the last line that were told."""
+    async def _follow(self) -> tuple[int, dict[int, int]]:
+        """Answer what is asked until the runner has gone; the last event and each attempt's lines that were told."""
         try:
             client = await self._connect()
         except RunnerGone:
-            return 0, 0
-        seq = line = answered = 0
+            return 0, {}
+        seq = answered = 0
+        lines: dict[int, int] = {}
         history = History(self.host.places.journal)
         woken = asyncio.Event()
         ended = asyncio.Event()
 
         async def hear() -> None:
-            nonlocal seq, line
+            nonlocal seq
             async for message in client:
                 if message["type"] == "event":
                     seq = max(seq, int(message["seq"]))
                 elif message["type"] == "log":
-                    line = max(line, int(message["last"]))
+                    lines[int(message["attempt"])] = int(message["last"])
                 woken.set()
             ended.set()
             woken.set()
@@ -202,7 +203,7 @@ class Story:
                     answered = view.seq
                     with contextlib.suppress(RunnerGone, Refused):
                         await self._answer(client, view, view.gate)
-            return seq, line
+            return seq, lines
         finally:
             hearing.cancel()
             history.close()

@@ -64,7 +64,7 @@ def test_a_run_is_read_back_as_it_was_written(path: Path) -> None:
     assert (step.state, number) == (StepState.SUCCEEDED, 1)
     assert step.attempt is not None
     assert (step.attempt.seconds, step.attempt.lines) == (1.5, 2)
-    lines = history.lines(attempt, step.attempt.first_line, step.attempt.last_line)
+    lines = history.lines(attempt, 1, step.attempt.lines)
     assert [(line.stream, line.text) for line in lines] == [("out", "first"), ("err", "second")]
     assert view.changes[0].after == {"tag": "pre"}
     assert view.found("backup", "backup")[0].value == {"bytes": 48}
@@ -167,9 +167,11 @@ def test_what_was_committed_survives_kill_9(path: Path) -> None:
         for line in writer.stdout:
             confirmed = int(line)
     history = History(path)
-    first, last = history.line_range(attempt)
-    assert last >= confirmed
-    texts = [line.text for line in history.lines(attempt, first, last)]
+    view = history.run(run)
+    assert view is not None
+    [tried] = view.step("backup").attempts
+    assert tried.lines >= confirmed
+    texts = [line.text for line in history.lines(attempt, 1, tried.lines)]
     assert texts == [str(n) for n in range(len(texts))]
     history.close()
 
@@ -358,4 +360,27 @@ def test_all_events_of_a_run_are_read_or_the_newest(path: Path) -> None:
     assert len(every) == 10_501
     assert history.events(run, limit=7) == every[:7]
     assert history.events(run, limit=7, newest=True) == every[-7:]
+    history.close()
+
+
+def test_lines_are_numbered_within_their_attempt_however_they_are_written(path: Path) -> None:
+    journal = Journal(path)
+    run = new_run(journal)
+    journal.set_run_state(run, RunState.RUNNING)
+    one, _ = journal.start_attempt(run, "backup")
+    journal.add_lines(one, [(1.0, "out", "a1")])
+    journal.end_attempt(one, StepState.FAILED, 1.0)
+    two, _ = journal.start_attempt(run, "backup")
+    assert journal.add_lines(two, [(1.0, "out", f"b{n}") for n in range(1, 402)]) == 401
+    assert journal.add_lines(one, [(1.0, "note", "a2, said later")]) == 2
+    journal.close()
+    journal = Journal(path)
+    assert journal.add_lines(two, [(1.0, "out", "b402")]) == 402
+    journal.close()
+    history = History(path)
+    assert [(x.number, x.text) for x in history.lines(one, 1, 99)] == [(1, "a1"), (2, "a2, said later")]
+    assert [x.text for x in history.lines(two, 400, 402)] == ["b400", "b401", "b402"]
+    assert history.find(two, "b40", 3) == 40
+    assert history.find(two, "b40", 399, backwards=True) == 40
+    assert [(hit.attempt, hit.line.number) for hit in history.search("said later")] == [(one, 2)]
     history.close()

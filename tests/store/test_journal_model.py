@@ -344,7 +344,7 @@ class JournalMachine(RuleBasedStateMachine):
         )
 
     def lines(self, attempt: AttemptView) -> list[str]:
-        return [x.text for x in self.history.lines(attempt.id, attempt.first_line, attempt.last_line)]
+        return [x.text for x in self.history.lines(attempt.id, 1, attempt.lines)]
 
 
 TestJournal = JournalMachine.TestCase

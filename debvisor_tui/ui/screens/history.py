@@ -256,7 +256,7 @@ class HistoryScreen(DebvisorScreen[None]):
             return
         if self.searching and self.hits:
             hit = self.hits[at]
-            self.debvisor.show_run_history(hit.run, hit.attempt, hit.line.id)
+            self.debvisor.show_run_history(hit.run, hit.attempt, hit.line.number)
         elif not self.searching and self.runs:
             self.debvisor.show_run_history(self.runs[at].id)
 

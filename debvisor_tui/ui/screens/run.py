@@ -111,12 +111,8 @@ class RunScreen(RunActs):
 
     @on(LogGrew)
     def _on_log_grew(self, message: LogGrew) -> None:
-        if message.attempt != self.log_pane.attempt:
-            return
-        if self.log_pane.first:
-            self.log_pane.grow(self.log_pane.first, message.last)
-        else:
-            self.feed.read_again()  # its first lines: the journal knows where they begin
+        if message.attempt == self.log_pane.attempt:
+            self.log_pane.grow(message.last)
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -257,10 +253,10 @@ class RunScreen(RunActs):
     def _show_log(self, step: StepView) -> None:
         attempt = step.attempt
         if attempt is None:
-            self.log_pane.show_attempt(None, 0, 0, live=False)
+            self.log_pane.show_attempt(None, 0, live=False)
         else:
             live = step.state is StepState.RUNNING and self.listening
-            self.log_pane.show_attempt(attempt.id, attempt.first_line, attempt.last_line, live=live)
+            self.log_pane.show_attempt(attempt.id, attempt.lines, live=live)
 
     def _tick(self) -> None:
         """A second has gone by: draw what moves with the clock, and nothing else."""

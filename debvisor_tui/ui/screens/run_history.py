@@ -202,7 +202,7 @@ class RunHistoryScreen(LogScreen[None]):
         shown = next(((s, a) for s, a in attempts if a.id == self._attempt), None)
         if shown is None:
             self.attempt_line.update("No step of this run was tried, so there is no log.")
-            self.log_pane.show_attempt(None, 0, 0, live=False)
+            self.log_pane.show_attempt(None, 0, live=False)
             return
         step, attempt = shown
         mark = STEP_MARKS[attempt.state]
@@ -220,7 +220,7 @@ class RunHistoryScreen(LogScreen[None]):
             )
         )
         at, self._line = self._line, None
-        self.log_pane.show_attempt(attempt.id, attempt.first_line, attempt.last_line, live=False, at=at)
+        self.log_pane.show_attempt(attempt.id, attempt.lines, live=False, at=at)
 
     def _show_metrics(self, record: Record) -> None:
         watch = watch_of(record.view, record.samples, self.session.settings.monitor, self.session.clock.now())

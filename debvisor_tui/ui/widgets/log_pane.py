@@ -29,7 +29,7 @@ TITLE = 1  # line of the pane itself
 
 
 class LogPane(Widget, can_focus=True):
-    """Lines are known by their ids, which are contiguous within an attempt; they are asked for by `Wanted`."""
+    """Lines are known by their numbers, from 1; they are asked for by `Wanted`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("log", "up,k", "scroll(-1)", "up", "One line up", show=False),
@@ -76,7 +76,7 @@ class LogPane(Widget, can_focus=True):
 
     @dataclass
     class FindWanted(Message):
-        """The pane needs the next line with `text`, from id `start` on; answer with `found`."""
+        """The pane needs the next line with `text`, from line `start` on; answer with `found`."""
 
         pane: "LogPane"
         attempt: int
@@ -87,15 +87,14 @@ class LogPane(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None, empty: str = "Nothing was logged yet.") -> None:  # noqa: A002
         super().__init__(id=id)
         self.attempt: int | None = None
-        self.first = 0
-        self.last = 0
+        self.last = 0  # the number of the last line, and so how many there are
         self.following = True
         self.live = False
         self.needle = ""
         self._empty = empty
         self._match: int | None = None
         self._find_note = ""
-        self._top = 0  # the id of the first line in view
+        self._top = 1  # the first line in view
         self._left = 0  # cells scrolled sideways
         self._lines: dict[int, LogLine] = {}
         self._asked = False
@@ -104,31 +103,27 @@ class LogPane(Widget, can_focus=True):
 
     # -- what it is told ----------------------------------------------------------------------------------------
 
-    def show_attempt(self, attempt: int | None, first: int, last: int, *, live: bool, at: int | None = None) -> None:
-        """Show the lines `first`..`last` (0, 0: none) of `attempt`. `live`: it may grow. `at`: begin at that line."""
+    def show_attempt(self, attempt: int | None, lines: int, *, live: bool, at: int | None = None) -> None:
+        """Show the `lines` lines of `attempt`. `live`: it may grow. `at`: begin at that line."""
         if attempt == self.attempt and at is None:
             if live != self.live:
                 self.live = live
                 self._refresh_title()
-            self.grow(first, last)
+            self.grow(lines)
             return
-        self.attempt, self.first, self.last, self.live = attempt, first, last, live
+        self.attempt, self.last, self.live = attempt, lines, live
         self.following = at is None
-        self._top = at or max(last - self._rows() + 1, first)
+        self._top = at or self._lowest()
         self._left, self._lines, self._match, self._find_note = 0, {}, at, ""
         self._asked = self._again = False
         self.refresh()
         self._ask()
 
-    def grow(self, first: int, last: int) -> None:
-        """The log now has the lines `first`..`last`; drawn within a time that follows how fast the terminal is."""
-        if first and not self.first and self.last:  # it was not known when the first lines were told of
-            self.first = first
-            self._top = max(self._top, first)
-            self.refresh()
-        if last <= self.last or not first:
+    def grow(self, lines: int) -> None:
+        """The log now has `lines` lines; drawn within a time that follows how fast the terminal is."""
+        if lines <= self.last:
             return
-        self.first, self.last = first, last
+        self.last = lines
         if not self._flushing:
             self._flushing = True
             drain = float(getattr(self.app._driver, "drain_seconds", 0.0))
@@ -152,24 +147,24 @@ class LogPane(Widget, can_focus=True):
             return
         self._asked = False
         if lines:
-            self._lines = {found.id: found for found in lines}
+            self._lines = {found.number: found for found in lines}
             if self.following:
-                self._top = max(lines[-1].id - self._rows() + 1, self.first)
+                self._top = max(lines[-1].number - self._rows() + 1, 1)
         self.refresh()
         if self._again or (lines and not self._in_view(self._top)):
             self._again = False
             self._ask()
 
-    def found(self, text: str, line_id: int | None) -> None:
+    def found(self, text: str, number: int | None) -> None:
         """The answer to FindWanted."""
         if text != self.needle:
             return
-        self._match = line_id
-        if line_id is None:
+        self._match = number
+        if number is None:
             self._find_note = f"“{text}” is not in this log"
         else:
-            self._find_note = f"“{text}” in line {line_id - self.first + 1} · n N for more"
-            self._go(line_id - self._rows() // 2)
+            self._find_note = f"“{text}” in line {number} · n N for more"
+            self._go(number - self._rows() // 2)
         self.refresh()
 
     # -- what it asks for ---------------------------------------------------------------------------------------
@@ -182,12 +177,12 @@ class LogPane(Widget, can_focus=True):
             return
         rows = self._rows()
         if self.following:
-            first, last = max(self.last - 2 * rows, self.first), self.last
-            if self._lines and max(self._lines) >= last and self._in_view(max(last - rows + 1, self.first)):
+            first, last = max(self.last - 2 * rows, 1), self.last
+            if self._lines and max(self._lines) >= last and self._in_view(max(last - rows + 1, 1)):
                 return
         else:
-            first, last = max(self._top - AHEAD, self.first), min(self._top + rows + AHEAD, self.last)
-            near_first, near_last = max(self._top - NEAR, self.first), min(self._top + rows + NEAR, self.last)
+            first, last = max(self._top - AHEAD, 1), min(self._top + rows + AHEAD, self.last)
+            near_first, near_last = max(self._top - NEAR, 1), min(self._top + rows + NEAR, self.last)
             if near_first in self._lines and near_last in self._lines:
                 return
         self._asked = True
@@ -201,10 +196,14 @@ class LogPane(Widget, can_focus=True):
     def _rows(self) -> int:
         return max(self.size.height - TITLE, 1)
 
+    def _lowest(self) -> int:
+        """The first line in view when the last one is at the bottom."""
+        return max(self.last - self._rows() + 1, 1)
+
     def _go(self, top: int) -> None:
-        """Put the line with id `top` first; at the end, follow."""
-        lowest = max(self.last - self._rows() + 1, self.first)
-        self._top = min(max(top, self.first), lowest)
+        """Put line `top` first; at the end, follow."""
+        lowest = self._lowest()
+        self._top = min(max(top, 1), lowest)
         self.following = self._top == lowest and self.live and self._match is None
         self._ask()
         self.refresh()
@@ -220,13 +219,13 @@ class LogPane(Widget, can_focus=True):
     def action_top(self) -> None:
         self._match = None
         self.following = False
-        self._top = self.first
+        self._top = 1
         self._ask()
         self.refresh()
 
     def action_end(self) -> None:
         self._match, self._find_note = None, ""
-        self._top = max(self.last - self._rows() + 1, self.first)
+        self._top = self._lowest()
         self.following = True
         self._ask()
         self.refresh()
@@ -251,7 +250,7 @@ class LogPane(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         if self.following:
-            self._top = max(self.last - self._rows() + 1, self.first)
+            self._top = self._lowest()
         self.refresh()  # it may have been painted in its new size, with the old top, before this was told
         self._ask()
 
@@ -271,16 +270,16 @@ class LogPane(Widget, can_focus=True):
     def title(self) -> str:
         if not self.last:
             return "log"
-        count = self.last - self.first + 1
+        count = self.last
         lines = f"{count:,} line".replace(",", " ") + ("" if count == 1 else "s")
         if self._find_note:
             return f"log · {self._find_note}"
         if not self.live:
-            at = f"line {self._top - self.first + 1} of {lines}" if count > self._rows() else lines
+            at = f"line {self._top} of {lines}" if count > self._rows() else lines
             return f"log · {at}"
         if self.following:
             return f"log · following · {lines}"
-        return f"log · paused at line {self._top - self.first + 1} of {count} · end to follow"
+        return f"log · paused at line {self._top} of {count} · end to follow"
 
     def render_line(self, y: int) -> Strip:
         return self._draw(y).apply_style(self.rich_style)
@@ -316,11 +315,11 @@ class LogPane(Widget, can_focus=True):
         return _highlighted(text, self.needle, style, self.get_component_rich_style("log--found"))
 
     def _bar(self, row: int) -> Strip:
-        rows, count = self._rows(), self.last - self.first + 1
+        rows, count = self._rows(), self.last
         if not self.last or count <= rows:
             return Strip([Segment(" ")])
         size = max(round(rows * rows / count), 1)
-        start = round((self._top - self.first) / (count - rows) * (rows - size))
+        start = round((self._top - 1) / (count - rows) * (rows - size))
         name, glyph = ("log--thumb", "┃") if start <= row < start + size else ("log--bar", "│")
         return Strip([Segment(glyph, self.get_component_rich_style(name, partial=True))])
 
