@@ -44,17 +44,13 @@ def parse_settings(path: Path) -> Settings:
     try:
         settings = Settings.model_validate(keys, context={"folder": path.parent})
     except ValidationError as error:
-        problems = problems_of(error) + stray
+        problems = problems_of(error, keys) + stray
     else:
         if not stray:
             for secret in (settings.database.url, settings.smoke.password):
                 secret.run_in(path.parent)
             publish(*_open_texts(settings))
-            # Not where the program happens to be called from: the runner outlives that.
-            platform = settings.platform.model_copy(update={"cwd": settings.platform.cwd or path.parent})
-            return settings.model_copy(
-                update={"path": path, "warnings": _warnings(path, settings), "platform": platform}
-            )
+            return settings.model_copy(update={"path": path, "warnings": _warnings(path, settings)})
         problems = stray
     raise ConfigError(str(path), problems, "Every key, and what it is for: debvisor-tui config schema")
 

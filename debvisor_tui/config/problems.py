@@ -38,13 +38,13 @@ _EXPECTED: Mapping[str, str] = {
 }
 
 
-def problems_of(error: ValidationError) -> tuple[Problem, ...]:
-    """Every problem once, in the order of the settings' definition."""
+def problems_of(error: ValidationError, data: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Every problem of the file's `data` once, in the order of the settings' definition."""
     details = error.errors(include_url=False)
     # With a kind that is not known, what else is said of that table says nothing.
     kinds = {d["loc"][0] for d in details if d["loc"][1:] == ("kind",)}
     kept = [d for d in details if d["loc"][:1] == () or d["loc"][0] not in kinds or d["loc"][1:] == ("kind",)]
-    return tuple(dict.fromkeys(Problem(dotted(_clean(d["loc"])), _what(d)) for d in kept))
+    return tuple(dict.fromkeys(Problem(dotted(_clean(d["loc"])), _what(d, data)) for d in kept))
 
 
 def dotted(loc: Loc) -> str:
@@ -63,20 +63,19 @@ def _clean(loc: Loc) -> Loc:
     return loc[:-1] if loc and loc[-1] == "[key]" else loc  # pydantic's mark for a mapping's key
 
 
-def _what(detail: ErrorDetails) -> str:
+def _what(detail: ErrorDetails, data: Mapping[str, Any]) -> str:
     kind, loc, context = detail["type"], detail["loc"], detail.get("ctx") or {}
     if kind == "extra_forbidden":
-        return one_line(unknown_key(loc))
+        return one_line(unknown_key(loc, data))
     if loc and loc[-1] == "[key]":
         return one_line(unknown_step(str(loc[-2]))) if loc[0] == "steps" else "expected a name that is not empty"
-    model, field = lookup(loc)
+    model, field = lookup(loc, data)
     if kind == "missing":
-        return _missing(loc)
+        return _missing(loc, data)
     if kind == "literal_error" and field is not None:
-        options = choices(field)
-        if loc[1:] == ("kind",):
-            return f"{_show(detail['input'])} is not supported by this version yet; supported: {', '.join(options)}"
-        expected = "expected " + " or ".join(f'"{o}"' for o in options)
+        expected = "expected " + " or ".join(f'"{o}"' for o in choices(field))
+    elif kind == "unknown_kind":
+        return f"{_show(detail['input'])} is not supported by this version yet; supported: {context['known']}"
     elif kind == "value_error":
         return one_line(str(context.get("error", detail["msg"])))
     elif model is not SecretRef and field is not None and model_in(field.annotation) is SecretRef:
@@ -84,11 +83,11 @@ def _what(detail: ErrorDetails) -> str:
     else:
         template = _EXPECTED.get(kind)
         expected = template.format_map(context) if template else one_line(detail["msg"])
-    return f"{expected}, got {_show(detail['input'], secret=is_secret(loc))}"
+    return f"{expected}, got {_show(detail['input'], secret=is_secret(loc, data))}"
 
 
-def _missing(loc: Loc) -> str:
-    _, field = lookup(loc)
+def _missing(loc: Loc, data: Mapping[str, Any]) -> str:
+    _, field = lookup(loc, data)
     if field is None:
         return "missing, and needed"
     said = field.description or ""

@@ -5,106 +5,23 @@ Each key's `description` is what `config init`, `config schema` and the error fo
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from debvisor_tui.config.monitors import METRICS, Monitor
+from debvisor_tui.config.parts import Argv, ByKind, Count, Duration, Flag, HttpUrl, KindPart, Part
+from debvisor_tui.config.platforms import PLATFORMS
 from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url_passwords
-from debvisor_tui.model.durations import parse_duration
+from debvisor_tui.config.sources import SOURCES
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.scrub import hidden, remember
-from debvisor_tui.model.text import one_line
-
-LONGEST = 7 * 86_400.0  # seconds: what is longer is a slip of the unit
-
-
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError('expected a duration such as "30s" or "15m", with its unit and in quotes')
-    seconds = parse_duration(value)
-    if not 0 < seconds <= LONGEST:
-        raise ValueError(f'expected a duration longer than 0 and up to 7 days, such as "30s" or "15m", got {value!r}')
-    return seconds
-
-
-def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or any(c.isspace() or not c.isprintable() for c in value):
-        got = "" if "@" in value else f", got {one_line(value, 80)!r}"  # what stands before an @ may be a password
-        raise ValueError(f"expected a URL that begins with http:// or https:// and names a host{got}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("expected a URL without a user name and password in it: they would show in logs")
-    return value
 
 
 def _status_file(value: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
     path = Path(value).expanduser()
     return str(folder / path) if folder is not None else str(path)
-
-
-Duration = Annotated[  # seconds, once validated
-    float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "format": "duration", "examples": ["15m"]})
-]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Argv = Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
-Flag = Annotated[bool, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProcessPlatform(Part):
-    """A service that its own commands start and stop. `pid_file` holds the main process's pid."""
-
-    kind: Literal["process"] = Field(description="how the service runs; this version knows: process")
-    restart: Argv = Field(
-        description="the command that restarts the service", examples=[["/srv/debvisor/bin/panelctl", "restart"]]
-    )
-    pid_file: AnyPath = Field(
-        description="the file that holds the main process's pid", examples=["/run/debvisor/panel.pid"]
-    )
-    log_file: AnyPath | None = Field(
-        default=None,
-        description="the service's log; its last lines are shown when the service dies",
-        examples=["/var/log/debvisor/panel.log"],
-    )
-    cwd: AnyPath | None = Field(
-        default=None,
-        description="the folder that the restart command runs in; default: the config's folder",
-        examples=["/srv/debvisor"],
-    )
-    settle: Duration = Field(
-        default=2.0, description="how long the new process must live before it counts as started"
-    )
-    stop_timeout: Duration = Field(
-        default=30.0, description="how long the old process may take to make way for the new one"
-    )
-
-
-class GitSource(Part):
-    kind: Literal["git"] = Field(description="where releases come from; this version knows: git")
-    checkout: AnyPath = Field(description="the git checkout that the service runs from", examples=["/srv/debvisor"])
-    remote: NonEmpty = Field(default="origin", description="the remote that releases are fetched from")
-    branch: NonEmpty = Field(default="main", description="the branch that every release must be merged to")
-    tags: NonEmpty = Field(default="v*", description="a glob: which tags are versions on offer")
 
 
 class Database(Part):
@@ -165,31 +82,6 @@ class Smoke(Part):
         description="the page that must load after the login", examples=["http://127.0.0.1:8080/dashboard"]
     )
     dashboard_contains: NonEmpty = Field(description="a text that this page must hold", examples=["Nodes"])
-
-
-class Monitor(Part):
-    kind: Literal["scrape"] = Field(
-        default="scrape", description="where the numbers come from; this version knows: scrape, the service's metrics"
-    )
-    metrics: HttpUrl = Field(
-        description="the service's metrics in Prometheus' text format", examples=["http://127.0.0.1:8080/metrics"]
-    )
-    duration: Duration = Field(default=900.0, description="how long the service is watched after a release")
-    interval: Duration = Field(default=5.0, description="time between two scrapes")
-    max_error_rate: Annotated[Number, Field(ge=0, le=1)] = Field(
-        default=0.01, description="the share of requests that may fail (answered 5xx), 0 to 1"
-    )
-    max_p95_ms: Annotated[Number, Field(gt=0)] = Field(
-        default=500.0, description="the 95th percentile of the latency may be that high, in milliseconds"
-    )
-    breaches: Count = Field(default=3, description="so many scrapes in a row over a limit fail the watch")
-    min_requests: Count = Field(default=30, description="fewer requests than that in all are too few to judge")
-
-    @model_validator(mode="after")
-    def _two_scrapes(self) -> "Monitor":
-        if self.interval > self.duration:
-            raise ValueError("interval must not be longer than duration, or there is nothing to compare")
-        return self
 
 
 class Ci(Part):
@@ -260,13 +152,13 @@ class Settings(Part):
         description="this target's name: letters, digits, '.', '_' and '-', 64 at most", examples=["staging"]
     )
     production: Flag = Field(default=False, description="makes the header red, so that nobody mistakes it")
-    platform: ProcessPlatform = Field(description="How the service runs.")
-    source: GitSource = Field(description="Where releases come from.")
+    platform: Annotated[KindPart, ByKind(PLATFORMS)] = Field(description="How the service runs.")
+    source: Annotated[KindPart, ByKind(SOURCES)] = Field(description="Where releases come from.")
     database: Database = Field(description="The production database and the release's migrations.")
     backup: Backup = Field(description="Backups of that database.")
     health: Health = Field(description="When the service counts as alive and ready.")
     smoke: Smoke = Field(description="The smoke test: a person can log in and sees the dashboard.")
-    monitor: Monitor = Field(description="The watch after the release.")
+    monitor: Annotated[Monitor, ByKind(METRICS, default="scrape")] = Field(description="The watch after the release.")
     ci: Ci = Field(default=Ci(), description="The pipeline's result; without it the operator attests it.")
     steps: dict[StepId, StepOverride] = Field(
         default_factory=dict, description="How single steps differ here, by the step's name."

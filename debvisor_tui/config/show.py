@@ -8,7 +8,7 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from debvisor_tui.config.known import keys_of, lookup
+from debvisor_tui.config.known import by_kind, keys_of, models_of
 from debvisor_tui.config.secrets import EXPECTED, SecretRef
 from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.template import duration_text, is_duration
@@ -49,41 +49,43 @@ def schema() -> dict[str, Any]:
     }
     for name, field in Settings.model_fields.items():
         if name not in NOT_KEYS:
-            _durations(definitions, field.annotation)
+            shape = whole["properties"][name]
+            models = list(models_of(field).values())
+            inline = shape.get("oneOf", [shape]) if by_kind(field) is not None else []
+            for place, model in enumerate(models):
+                _durations(inline[place] if inline else definitions[model.__name__], model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "debvisor-tui target"}
 
 
-def _durations(definitions: dict[str, Any], annotation: Any) -> None:
+def _durations(shape: dict[str, Any], model: type[BaseModel]) -> None:
     """Defaults of durations are seconds to the program, and text to the file."""
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        return
-    properties = definitions[annotation.__name__]["properties"]
-    for name, field in annotation.model_fields.items():
+    properties = shape["properties"]
+    for name, field in model.model_fields.items():
         if is_duration(field) and isinstance(field.default, float):
             properties[name]["default"] = duration_text(field.default)
 
 
-def _table(model: BaseModel, place: tuple[str, ...] = ()) -> dict[str, Any]:
+def _table(model: BaseModel) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for key in keys_of(type(model)):
-        _, field = lookup((*place, key))
+        field = type(model).model_fields[key]
         value = getattr(model, key)
-        if field is not None and isinstance(value, float) and is_duration(field):
+        if isinstance(value, float) and is_duration(field):
             value = duration_text(value)
-        if (plain := _plain(value, (*place, key))) is not None:
+        if (plain := _plain(value)) is not None:
             shown[key] = plain
     return shown
 
 
-def _plain(value: Any, place: tuple[str, ...]) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, SecretRef):
         return value.describe()
     if isinstance(value, BaseModel):
-        return _table(value, place)
+        return _table(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner, (*place, str(key))) for key, inner in value.items()}
+        return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple):
-        return [_plain(inner, place) for inner in value]
+        return [_plain(inner) for inner in value]
     return value

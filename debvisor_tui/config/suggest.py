@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 from debvisor_tui.config.known import STEP_IDS, Loc, all_keys, keys_of, lookup
 from debvisor_tui.config.settings import Settings
@@ -18,12 +19,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
-def unknown_key(loc: Loc) -> str:
-    """What to say of the unknown key at `loc`."""
+def unknown_key(loc: Loc, data: Any = None) -> str:
+    """What to say of the unknown key at `loc` of the file's `data`."""
     *_, key = (str(part) for part in loc)
     if ".".join(str(part) for part in loc) in NOT_YET:
         return "not supported by this version yet; leave it out"
-    model, _ = lookup(loc)
+    model, _ = lookup(loc, data)
     known = keys_of(model)
     if close := nearest(key, known):
         return f"unknown key; did you mean `{close}`?"

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from tomlkit.items import Item
 
-from debvisor_tui.config.known import choices, keys_of, model_in
-from debvisor_tui.config.settings import Duration, Settings
+from debvisor_tui.config.known import choices, keys_of, model_at
+from debvisor_tui.config.parts import Duration
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import UsageError
 
 _HEAD: Final = (
@@ -34,7 +35,7 @@ def template(name: str) -> str:
         document.add(tomlkit.comment(line) if line else tomlkit.nl())
     for key in keys_of(Settings):
         field = Settings.model_fields[key]
-        model = model_in(field.annotation)
+        model = model_at(field)
         if model is None:
             _say(document, key, field, name if key == "name" else None)
             continue
@@ -84,7 +85,7 @@ def _say(table: Any, key: str, field: FieldInfo, value: Any = None) -> None:
 
 
 def _optional(name: str, field: FieldInfo) -> list[str]:
-    model = model_in(field.annotation)
+    model = model_at(field)
     assert model is not None  # noqa: S101 - the caller looked
     header = "steps.smoke" if name == "steps" else name
     lines = [f"[{header}]"]

@@ -5,7 +5,7 @@ Names and the shape of `value`, by step (times are unix seconds, latencies milli
 =================  ==========  ==================================================================================
 step               name        value
 =================  ==========  ==================================================================================
-review             commits     {"from": sha, "to": sha, "from_version", "to_version",
+review             commits     {"from", "to": identities, "from_version", "to_version", "trunk": "origin/main",
                                "commits": [{"commit", "author", "at", "subject"}]}, newest first
 review, ci, …      attested    {"by": "anna (10.0.0.7)", "at", "statement"}
 ci                 checks      {"commit", "checks": [{"name", "result": passed|failed|pending|unknown,

@@ -36,7 +36,7 @@ RELEASE_STEPS: tuple[StepSpec, ...] = (
         "review",
         "Code review",
         Phase.PRE_DEPLOY,
-        "Everything that is about to change was read by somebody else and is on main.",
+        "Everything that is about to change was read by somebody else and is on the release branch.",
     ),
     StepSpec("ci", "CI", Phase.PRE_DEPLOY, "The exact commit that is about to run has passed its pipeline."),
     StepSpec("backup", "Backup", Phase.PRE_DEPLOY, "A full backup before anything changes: the last resort."),

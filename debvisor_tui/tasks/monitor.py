@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 from debvisor_tui.adapters.metrics import open_metrics
 from debvisor_tui.adapters.metrics.protocol import MetricsSource, NoData
-from debvisor_tui.config.settings import Monitor, Settings
+from debvisor_tui.config.monitors import Monitor
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from debvisor_tui.adapters.sources import open_source
-from debvisor_tui.config.settings import Argv, Settings
+from debvisor_tui.config.parts import Argv
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.attest import attest

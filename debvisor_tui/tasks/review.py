@@ -46,6 +46,7 @@ class ReviewTask:
             "to": job.new.exact,
             "from_version": job.from_version,
             "to_version": job.to_version,
+            "trunk": found.trunk,
             "commits": [
                 {"commit": c.id, "author": c.author, "at": c.at, "subject": c.subject} for c in found.commits
             ],

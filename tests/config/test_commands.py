@@ -80,7 +80,7 @@ def test_the_schema_names_every_key_and_nothing_else(capsys: pytest.CaptureFixtu
     run("schema")
     schema = json.loads(capsys.readouterr().out)
     assert not {"path", "warnings"} & schema["properties"].keys()
-    assert schema["$defs"]["Monitor"]["properties"]["duration"]["default"] == "15m"
-    assert schema["$defs"]["Monitor"]["properties"]["duration"]["type"] == "string"
+    assert schema["properties"]["monitor"]["properties"]["duration"]["default"] == "15m"
+    assert schema["properties"]["monitor"]["properties"]["duration"]["type"] == "string"
     text = json.dumps(schema)
     assert [k.dotted for k in all_keys() if f'"{k.name}"' not in text] == []

@@ -2,11 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from pydantic import Field
 
+from debvisor_tui.config.known import all_keys
 from debvisor_tui.config.load import load_settings
+from debvisor_tui.config.parts import Duration, Kind, KindPart
 from debvisor_tui.config.places import config_folders
+from debvisor_tui.config.platforms import PLATFORMS
+from debvisor_tui.config.show import effective, schema
+from debvisor_tui.config.sources import GitSettings
 from debvisor_tui.config.template import template
 from debvisor_tui.model.errors import ConfigError, UsageError
 
@@ -115,7 +122,7 @@ def test_relative_paths_are_relative_to_the_config_and_its_path_is_absolute(
     monkeypatch.chdir(tmp_path / "etc")
     settings = load_settings(Path("host.toml"))
     assert settings.path == tmp_path / "etc" / "host.toml"
-    assert settings.platform.cwd == tmp_path / "etc"
+    assert isinstance(settings.source, GitSettings)
     assert settings.source.checkout == tmp_path / "etc" / "checkout"
     assert settings.backup.dir == tmp_path / "home" / "backups"
     assert settings.ci.status_file == str(tmp_path / "etc" / "ci" / "{commit}.json")
@@ -169,3 +176,44 @@ def test_a_readable_file_with_a_plain_password_is_warned_of(tmp_path: Path) -> N
     assert "hunter2" not in repr(settings)
     os.chmod(path, 0o600)
     assert load_settings(path).warnings == ()
+
+
+class Crontab(KindPart):
+    """A platform that this version does not have."""
+
+    kind: Literal["crontab"] = Field(description="how the service runs: crontab")
+    schedule: str = Field(description="when it starts anew", examples=["@reboot"])
+    jitter: Duration = Field(default=30.0, description="how much later it may be")
+
+
+def test_a_table_is_read_by_its_kind_and_its_errors_have_the_keys_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PLATFORMS, "crontab", Kind(Crontab, "nowhere:Crontab"))
+    begin, end = GOOD.index("[platform]"), GOOD.index("[source]")
+    table = '[platform]\nkind = "crontab"\nschedule = "@reboot"\njitter = "5s"\n'
+    path = write(tmp_path / "host.toml", GOOD[:begin] + table + GOOD[end:])
+    settings = load_settings(path)
+    assert settings.platform == Crontab.model_validate({"kind": "crontab", "schedule": "@reboot", "jitter": "5s"})
+    assert effective(settings)["platform"] == {"kind": "crontab", "schedule": "@reboot", "jitter": "5s"}
+    shapes = schema()["properties"]["platform"]["oneOf"]
+    assert [set(shape["properties"]) >= {"kind"} for shape in shapes] == [True, True]
+    assert shapes[1]["properties"]["jitter"]["default"] == "30s"
+    assert {key.kind for key in all_keys() if key.table == "platform"} == {"process", "crontab"}
+
+    path = write(path, path.read_text().replace("schedule =", "schedul =").replace('"5s"', "5"))
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    told = {p.place: p.what for p in caught.value.problems}
+    assert told["platform.schedul"] == "unknown key; did you mean `schedule`?"
+    assert told["platform.schedule"].startswith("missing")
+    assert "in quotes" in told["platform.jitter"]
+
+    path = write(path, path.read_text().replace('"crontab"', '"cron"'))
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    [problem] = caught.value.problems
+    assert (problem.place, problem.what) == (
+        "platform.kind",
+        '"cron" is not supported by this version yet; supported: process, crontab',
+    )

@@ -80,7 +80,7 @@ def up_to_the_middle_of_the_upgrade(login: Login) -> int:
     pass_gates(login, "Code review")
     login.read_until("waiting for you", "enter attest")
     login.decide("\r", "enter confirm it")
-    login.decide("\t", "All changes were reviewed and are on main. ")
+    login.decide("\t", "All changes were reviewed and are on origin/main. ")
     login.decide("\r", without("enter confirm it"))
     pass_gates(login, "CI", "Backup", "Migrations")
     login.read_until("waiting for you", "enter agree…")

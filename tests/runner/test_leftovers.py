@@ -17,6 +17,7 @@ from other_user import only_root, said_by_nobody
 from release_host import ANNA, Host, answer, attached, until
 
 from debvisor_tui.adapters.platforms.process import read_process
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
@@ -292,7 +293,7 @@ def test_no_rollback_begins_beside_what_could_not_be_ended(host: Host, monkeypat
 
     async def story() -> None:
         run = await _killed_in_the_upgrade(host, secret)
-        lock = TargetLock.acquire(host.places, "anna", "rollback", [host.settings.source.checkout])
+        lock = TargetLock.acquire(host.places, "anna", "rollback", open_source(host.settings).locks())
         session = Session(host.settings, host.places, lock, "setsid")
         try:
             with monkeypatch.context() as context:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from release_host import ANNA, Host, answer, attached, until
 
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.errors import LockHeld, Refused, UsageError
@@ -167,7 +168,7 @@ def test_a_way_back_taken_as_the_step_ends_by_itself_is_gone(host: Host, tmp_pat
 
     async def story() -> None:
         host.places.prepare()
-        lock = TargetLock.acquire(host.places, "anna", "release v1.1.0", [host.settings.source.checkout])
+        lock = TargetLock.acquire(host.places, "anna", "release v1.1.0", open_source(host.settings).locks())
         session = Session(host.settings, host.places, lock, "setsid")
         desk = session._desk
         decide = desk._decide

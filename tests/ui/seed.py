@@ -253,6 +253,7 @@ EVIDENCE: Mapping[str, list[Fact]] = {
                 "to": NEW,
                 "from_version": "v1.0.0",
                 "to_version": "v1.1.0",
+                "trunk": "origin/main",
                 "commits": [
                     {"commit": sha, "author": who, "at": START - 86_400 * (i + 1), "subject": subject}
                     for i, (sha, who, subject) in enumerate(COMMITS)

@@ -106,7 +106,7 @@ def test_vouching_records_the_words_that_the_operator_sees(tmp_path: Path) -> No
             await t.see("a reason of 8 letters or more is needed")
             assert t.runner.commands == [], "nobody's words are put into the operator's mouth"
             await t.press("tab", "!", "enter")
-            statement = "All changes were reviewed and are on main.!"
+            statement = "All changes were reviewed and are on origin/main.!"
             await t.hear(("answer", {"answer": "attest", "gate": gate("attest", "review"), "reason": statement}))
 
     play(main())

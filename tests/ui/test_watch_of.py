@@ -4,13 +4,13 @@ from pathlib import Path
 
 import seed
 
-from debvisor_tui.config.settings import Monitor
+from debvisor_tui.config.monitors import ScrapeSettings
 from debvisor_tui.model.moments import Moment
 from debvisor_tui.model.verdict import Thresholds
 from debvisor_tui.store.history import History
 from debvisor_tui.ui.widgets.watch_of import watch_of
 
-TODAY = Monitor.model_validate(
+TODAY = ScrapeSettings.model_validate(
     {"metrics": "http://127.0.0.1/metrics", "duration": "10m", "max_error_rate": 0.5, "max_p95_ms": 9000.0}
 )
 

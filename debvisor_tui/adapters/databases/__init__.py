@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from debvisor_tui.adapters.registry import adapter
+from debvisor_tui.adapters.registry import load
 from debvisor_tui.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,4 +20,9 @@ def open_database(url: str, cwd: Path) -> "Database":
         raise UsageError(
             "database.url: expected an SQLAlchemy URL", 'Supported now: "sqlite:////absolute/path/to/panel.db".'
         )
-    return cast("Database", adapter(DATABASES, scheme, "database.url")(url, cwd))
+    if scheme not in DATABASES:
+        raise UsageError(
+            f"database.url: {scheme!r} is not a kind of database that this version can ship",
+            f"Supported: {', '.join(sorted(DATABASES))}, such as sqlite:////absolute/path/to/panel.db",
+        )
+    return cast("Database", load(DATABASES[scheme])(url, cwd))

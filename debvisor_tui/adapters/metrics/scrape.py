@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from debvisor_tui.adapters.metrics.exposition import Scrape, between, read_answer
 from debvisor_tui.adapters.metrics.protocol import Baseline
+from debvisor_tui.config.monitors import ScrapeSettings
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.system.failures import shown
@@ -20,6 +21,7 @@ class ScrapedMetrics:
     kind: ClassVar[str] = "scrape"
 
     def __init__(self, settings: Settings, limit: float) -> None:
+        assert isinstance(settings.monitor, ScrapeSettings)  # noqa: S101 - the registry pairs the two
         self._url = settings.monitor.metrics
         self._http = Http(limit)
         self._last: Scrape | None = None  # the last one that could be read

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from debvisor_tui.adapters.platforms.protocol import Argv
+from debvisor_tui.config.platforms import ProcessSettings
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.durations import format_duration
@@ -28,7 +29,9 @@ class ProcessPlatform:
     leaves_service: ClassVar[bool] = True
 
     def __init__(self, settings: Settings) -> None:
+        assert isinstance(settings.platform, ProcessSettings)  # noqa: S101 - the registry pairs the two
         self._settings = settings.platform
+        # Not where the program happens to be called from: the runner outlives that.
         self._cwd = settings.platform.cwd or settings.path.parent
         self.subject = str(self._settings.pid_file)
         self.log = str(self._settings.log_file or "")

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.states import StepState
+from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import local_time
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.prices import crossing_text, half_done, price_of_skipping, risks
@@ -35,7 +36,7 @@ ENTER_HINTS: Mapping[Answer, str] = {
 }
 
 STATEMENTS: Mapping[str, str] = {
-    "review": "All changes were reviewed and are on {branch}.",
+    "review": "All changes were reviewed{trunk}.",
     "ci": "The pipeline of this commit passed.",
 }
 
@@ -205,6 +206,12 @@ class RunActs(RunStateScreen):
             )
         )
 
+    def _statement(self, step: str) -> str:
+        """What is proposed to be confirmed: no more than this run has established."""
+        commits = self.view.found("review", "commits") if self.view and step == "review" else ()
+        trunk = one_line(str(commits[-1].value.get("trunk", ""))) if commits else ""
+        return STATEMENTS.get(step, "").format(trunk=f" and are on {trunk}" if trunk else "")
+
     async def _attest(self, gate: Gate) -> None:
         now = local_time(self.session.clock.now().at)
         detail = f"{gate.detail}\n\nRecorded with it: {self.session.person}, {now}.".strip()
@@ -213,7 +220,7 @@ class RunActs(RunStateScreen):
                 gate.question,
                 detail,
                 danger=gate.danger,
-                proposal=STATEMENTS.get(gate.step, "").format(branch=self.session.settings.source.branch),
+                proposal=self._statement(gate.step),
                 ask="what do you confirm, in your words?",
                 confirm="confirm it",
             )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from debvisor_tui.config.settings import Monitor
+from debvisor_tui.config.monitors import Monitor
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.states import StepState

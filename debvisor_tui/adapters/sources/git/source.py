@@ -28,6 +28,7 @@ from debvisor_tui.adapters.sources.git.export import exported
 from debvisor_tui.adapters.sources.git.interrupted_checkout import half_written, put_back
 from debvisor_tui.adapters.sources.protocol import Argv, Resolved
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.config.sources import GitSettings
 from debvisor_tui.model.artifacts import Artifact, Commits
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
@@ -50,6 +51,7 @@ class GitCheckout:
     change: ClassVar[ChangeKind] = ChangeKind.CODE
 
     def __init__(self, settings: Settings) -> None:
+        assert isinstance(settings.source, GitSettings)  # noqa: S101 - the registry pairs the two
         self._source = settings.source
         self._checkout = settings.source.checkout
         self.subject = str(self._checkout)
