@@ -50,7 +50,7 @@ def create(
 @app.command("list")
 def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """All backups of the target, newest first; those that were broken off are marked."""
-    from debvisor_tui.adapters.migrations.alembic import open_target
+    from debvisor_tui.adapters.databases import open_target
     from debvisor_tui.tasks.backup_catalog import list_backups
 
     settings = settings_of(context)
@@ -102,9 +102,7 @@ def restore(
 
 async def _loss(settings: "Settings", backup: "Backup") -> str:
     """What a restore would take away, in words."""
-    import asyncio
-
-    from debvisor_tui.adapters.migrations.alembic import open_target
+    from debvisor_tui.adapters.databases import opened
     from debvisor_tui.model.errors import WorkFailed
 
     text = (
@@ -112,7 +110,7 @@ async def _loss(settings: "Settings", backup: "Backup") -> str:
         f"revision {backup.revision or 'none'}). Every row written since is lost."
     )
     try:
-        now = await asyncio.to_thread(open_target(settings).contents)
+        now = await (await opened(settings)).contents()
     except WorkFailed as error:
         return f"{text}\nWhat is there now cannot be read: {error.what}."
     differ = [

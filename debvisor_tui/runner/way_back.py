@@ -86,12 +86,11 @@ async def _written(settings: Settings, view: RunView) -> dict[str, int | None] |
     held = verified[-1].value.get("rows") if verified else None
     if not isinstance(held, Mapping):
         return None
-    from debvisor_tui.adapters.migrations.alembic import open_target
-    from debvisor_tui.system.threads import in_thread
+    from debvisor_tui.adapters.databases import opened
 
     try:
         async with asyncio.timeout(COUNTING):
-            now = (await in_thread(lambda stop: open_target(settings).contents(stop))).rows
+            now = (await (await opened(settings)).contents()).rows
     except (DebvisorError, TimeoutError):
         return None
     return {name: max(count - int(held.get(name, 0)), 0) for name, count in now.items() if name != "alembic_version"}

@@ -11,6 +11,14 @@ from debvisor_tui.system.cancellation import run_to_completion
 
 T = TypeVar("T")
 
+#: How far the work is: done, of how many.
+Progress = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """The work was told to stop; nothing of it is left behind."""
+
+
 PATIENCE = 60.0  # seconds
 
 
@@ -38,7 +46,7 @@ async def in_thread(work: Callable[[threading.Event], T]) -> T:
         raise
 
 
-def on_loop(report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def on_loop(report: Progress) -> Progress:
     """`report` for a thread to call: it runs on the loop that is running now."""
     loop = asyncio.get_running_loop()
 

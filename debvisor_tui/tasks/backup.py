@@ -1,7 +1,7 @@
 """The backup step: a full copy of the database with the service running, read back, and kept with its manifest."""
 
+import os
 import shutil
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.databases.protocol import Contents, Database
-from debvisor_tui.adapters.migrations.alembic import open_target
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.times import full_time
 from debvisor_tui.model.wording import counted
+from debvisor_tui.system.files import explained
 from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.tasks.backup_catalog import (
     PARTIAL,
@@ -71,11 +72,11 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
     """
     check_tag(tag)
     settings, folder = ctx.settings, ctx.settings.backup.dir
-    database = open_target(settings)
+    database = await opened(settings)
     make_folder(folder)
     with alone(folder):
         began, now = time.monotonic(), datetime.now(UTC).timestamp()
-        _check_room(database, folder, twice=settings.backup.verify == "restore")
+        await _check_room(database, folder, twice=settings.backup.verify == "restore")
         path = new_path(folder, tag, database.suffix, now)
         when = full_time(now)
         ctx.log(f"copying {database.name} to {path}")
@@ -118,26 +119,27 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
 
 
 async def _draft(ctx: StepContext, database: Database, partial: Path) -> _Draft:
-    progress = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "copying"))
     reading = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "reading back"))
-    restore = ctx.settings.backup.verify == "restore"
+    _take_away(partial)
+    contents = await database.back_up(ctx, partial)
+    digest = await in_thread(lambda stop: sha256_of(partial, reading, stop))
+    await database.verify(ctx, partial)
+    restored = None
+    if ctx.settings.backup.verify == "restore":
+        async with database.copy(ctx, partial) as copy:
+            again = await copy.contents()
+        if again != contents:
+            raise WorkFailed(
+                f"A restore of the backup differs from it: {_difference(contents, again)}", "Is the disk sound?"
+            )
+        restored = True
+    return _Draft(digest, os.stat(partial).st_size, contents, restored)
 
-    def work(stop: threading.Event) -> _Draft:
+
+def _take_away(partial: Path) -> None:
+    """What an attempt that was killed has left: nobody writes to it."""
+    with explained(partial):
         partial.unlink(missing_ok=True)
-        database.back_up(partial, progress, stop)
-        digest = sha256_of(partial, reading, stop)
-        contents = database.check(partial, stop)
-        if restore:
-            scratch = partial.with_name(partial.name + ".scratch")
-            scratch.unlink(missing_ok=True)
-            again = database.rehearse(partial, scratch, stop)
-            if again != contents:
-                raise WorkFailed(
-                    f"A restore of the backup differs from it: {_difference(contents, again)}", "Is the disk sound?"
-                )
-        return _Draft(digest, partial.stat().st_size, contents, True if restore else None)
-
-    return await in_thread(work)
 
 
 def _difference(one: Contents, other: Contents) -> str:
@@ -147,8 +149,8 @@ def _difference(one: Contents, other: Contents) -> str:
     return f"revision {one.revision} and {other.revision}"
 
 
-def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
-    needed = int(database.size() * ROOM) * (2 if twice else 1)
+async def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
+    needed = int(await database.size() * ROOM) * (2 if twice else 1)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
@@ -172,7 +174,7 @@ async def inspect_backup(ctx: StepContext) -> Finding:
     """Is this run's backup there and whole? An earlier run's backup of the same tag does not count."""
     tag = ctx.job.backup_tag
     try:
-        backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, open_target(ctx.settings).suffix)
+        backups = list_backups(ctx.settings.backup.dir, ctx.settings.name, (await opened(ctx.settings)).suffix)
     except DebvisorError as error:
         return Finding(Found.UNKNOWN, error.what)
     paths = [Path(str(c.before.get("path"))) for c in await ctx.changes() if c.kind is ChangeKind.BACKUP]

@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from debvisor_tui.adapters.databases.protocol import Progress, Stopped
-from debvisor_tui.adapters.databases.sqlite import explained
 from debvisor_tui.model.errors import LockHeld, UsageError, WorkFailed
 from debvisor_tui.model.text import one_line
 from debvisor_tui.system.failpoints import around, reach
-from debvisor_tui.system.files import sync_file, sync_folder
+from debvisor_tui.system.files import explained, sync_file, sync_folder
+from debvisor_tui.system.threads import Progress, Stopped
 
 MANIFEST: Final = ".json"
 PARTIAL: Final = ".partial"

@@ -1,9 +1,8 @@
 """How much going down would lose, counted on the live database just before it is agreed to."""
 
-import asyncio
 from collections.abc import Sequence
 
-from debvisor_tui.adapters.migrations.alembic import open_target
+from debvisor_tui.adapters.databases import opened
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.evidence import Migration
@@ -16,7 +15,7 @@ async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, in
     Reads only, and never raises: what could not be counted is taken for lost by the plan.
     """
     try:
-        return await asyncio.to_thread(lambda: open_target(settings).count(names))
+        return await (await opened(settings)).count(names)
     except DebvisorError:
         return dict.fromkeys(names)
 

@@ -1,13 +1,13 @@
 """The last resort of a rollback: the database as it was when the backup was taken."""
 
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from debvisor_tui.adapters.databases import open_target, opened
 from debvisor_tui.adapters.databases.protocol import Contents, Database
-from debvisor_tui.adapters.migrations.alembic import open_target, standing
+from debvisor_tui.adapters.migrations.alembic import standing
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -32,7 +32,7 @@ class RestoreBackupTask:
     async def inspect(self, ctx: StepContext) -> Finding:
         try:
             backup = wanted_backup(ctx.settings, ctx.job)
-            now = await in_thread(lambda stop: open_target(ctx.settings).contents())
+            now = await (await opened(ctx.settings)).contents()
         except DebvisorError as error:
             return Finding(Found.UNKNOWN, error.what)
         if now == Contents(backup.revision, backup.rows):
@@ -65,37 +65,31 @@ def find_backup(settings: Settings, tag: str, facts: Any = None) -> Backup:
     return found
 
 
-async def verify_backup(ctx: StepContext, backup: Backup) -> Contents:
-    """Read `backup` back whole; what is in it. WorkFailed if it is not what was written."""
-    database = open_target(ctx.settings)
+async def verify_backup(ctx: StepContext, backup: Backup) -> None:
+    """Read `backup` back whole. WorkFailed if it is not what was written."""
     reading = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "checking the backup"))
-
-    def prove(stop: threading.Event) -> Contents:
-        prove_whole(backup, reading, stop)
-        return database.check(backup.path, stop)
-
-    return await in_thread(prove)
+    await in_thread(lambda stop: prove_whole(backup, reading, stop))
+    await (await opened(ctx.settings)).verify(ctx, backup.path)
 
 
 async def restore_backup(ctx: StepContext, backup: Backup) -> str:
     """Prove `backup`, keep the present database as another backup, then put `backup` in its place."""
-    database = open_target(ctx.settings)
-    held = await verify_backup(ctx, backup)
+    database = await opened(ctx.settings)
+    await verify_backup(ctx, backup)
     before = await _keep_present(ctx, database)
-    writing = on_loop(lambda done, total: ctx.progress(done, total, "bytes", "restoring"))
     ctx.log(f"restoring {backup.path} into {database.name}")
     async with ctx.change(
         ChangeKind.DATABASE, f"database {database.name}", {"revision": before, "pending": []}
     ) as change:
         try:
-            now = await in_thread(lambda stop: _restore(database, backup, writing, stop))
+            now = await database.restore(ctx, backup.path)
         except BaseException:
             change.after.update(await standing(ctx.settings))
             raise
         change.after["revision"] = now.revision
-        if now.revision != held.revision:
+        if now.revision != backup.revision:
             raise WorkFailed(
-                f"After the restore the database is at {now.revision}, not at {held.revision}",
+                f"After the restore the database is at {now.revision}, not at {backup.revision}",
                 "Something else moved it. Stop the service, then restore again.",
             )
     text = f"{backup.tag}, revision {now.revision or 'none'}, {counted(now.total, 'row')}"
@@ -104,23 +98,18 @@ async def restore_backup(ctx: StepContext, backup: Backup) -> str:
     return f"restored {text}"
 
 
-def _restore(database: Database, backup: Backup, progress: Any, stop: threading.Event) -> Contents:
-    database.restore(backup.path, progress, stop)
-    return database.contents()
-
-
 async def _keep_present(ctx: StepContext, database: Database) -> str | None:
     """Nothing is lost by a restore: what is there now is kept first. The revision that it was at."""
     stamp = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%SZ")
-    if not database.exists():
+    if not await database.exists():
         ctx.log(f"{database.name} is not there: a fresh one is made")
         return None
     try:
         kept = await create_backup(ctx, f"before-restore-{stamp}", retain=False)
     except WorkFailed as error:
-        if not database.is_damaged():
+        aside = await database.quarantine(stamp)
+        if aside is None:
             raise WorkFailed(f"The present database could not be kept: {error.what}", error.hint) from error
-        aside = database.set_aside(stamp)
         ctx.log(f"{database.name} cannot be read, so it was kept as it is: {aside}")
         return None
     ctx.log(f"the present database is kept as {kept.path}")

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.migrations.alembic import (
     AlembicFailed,
     Moved,
     current_revision,
     downgrade,
-    open_target,
     standing,
 )
 from debvisor_tui.config.settings import Settings
@@ -71,7 +71,7 @@ class RevertDatabaseTask:
 async def move_down(ctx: StepContext, current: str | None, target: str) -> Moved:
     """Go down from `current` to `target` (a revision, "base" or "-1"), as a DATABASE change."""
     undone: list[Mapping[str, Any]] = []
-    name = open_target(ctx.settings).name
+    name = (await opened(ctx.settings)).name
     async with ctx.change(ChangeKind.DATABASE, f"database {name}", {"revision": current, "pending": []}) as change:
         try:
             moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.migrations.alembic import (
     AlembicFailed,
     Moved,
     Pending,
     current_revision,
-    open_target,
     pending,
     standing,
     upgrade,
@@ -64,7 +64,7 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
         await _evidence(ctx, Moved(before, before, ()))
         return f"nothing to apply: the database is at {before or 'none'}"
     applied: list[Mapping[str, Any]] = []
-    name = open_target(ctx.settings).name
+    name = (await opened(ctx.settings)).name
     taken = await count_taken(ctx.settings, planned.migrations)
     async with ctx.change(
         ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned(taken)}

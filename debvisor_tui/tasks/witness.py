@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.changes import ChangeKind
@@ -38,14 +39,14 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
 
             kind, subject, before = ChangeKind.PROCESS, platform.subject, await look()
         case "upgrade":
-            from debvisor_tui.adapters.migrations.alembic import open_target, pending, standing
+            from debvisor_tui.adapters.migrations.alembic import pending, standing
             from debvisor_tui.tasks.losses import count_taken
 
             async def look() -> dict[str, Any]:
                 return dict(await standing(settings))
 
             found = await pending(settings, ctx.execute)
-            kind, subject = ChangeKind.DATABASE, f"database {open_target(settings).name}"
+            kind, subject = ChangeKind.DATABASE, f"database {(await opened(settings)).name}"
             taken = await count_taken(settings, found.migrations)
             before = {"revision": found.current, "pending": found.planned(taken)}
         case _:

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from debvisor_tui.adapters.databases import open_database, sqlite
-from debvisor_tui.adapters.databases.protocol import Contents, Stopped
-from debvisor_tui.adapters.databases.sqlite import SQLite
+from debvisor_tui.adapters.databases import open_database
+from debvisor_tui.adapters.databases.protocol import Contents
+from debvisor_tui.adapters.databases.sqlite import file as sqlite
+from debvisor_tui.adapters.databases.sqlite.database import SQLite
+from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile
 from debvisor_tui.model.errors import UsageError, WorkFailed
+from debvisor_tui.system.threads import Stopped
 
 #: 4,000 rows of 2 kB: more than one turn of the copy.
 MANY = """
@@ -33,8 +36,8 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlite3.
         yield db
 
 
-def _database(tmp_path: Path) -> SQLite:
-    return SQLite(f"sqlite:///{tmp_path}/panel.db", tmp_path)
+def _database(tmp_path: Path) -> SQLiteFile:
+    return SQLiteFile(tmp_path / "panel.db")
 
 
 def _back_up(tmp_path: Path, name: str = "copy") -> Path:
@@ -127,9 +130,9 @@ def test_killed_in_the_middle_of_a_restore_the_database_is_as_it_was(mode: str, 
     code = f"""
 import os, threading
 from pathlib import Path
-from debvisor_tui.adapters.databases.sqlite import SQLite
+from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile
 die = lambda done, total: os.kill(os.getpid(), 9)
-SQLite("sqlite:///{tmp_path}/panel.db", Path("/")).restore(Path({str(copy)!r}), die, threading.Event())
+SQLiteFile(Path("{tmp_path}/panel.db")).restore(Path({str(copy)!r}), die, threading.Event())
 """
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -signal.SIGKILL
     with closing(sqlite3.connect(tmp_path / "panel.db")) as db:

@@ -101,7 +101,11 @@ class Host:
 
 def make_host(folder: Path) -> Host:
     """v1.0.0 is in place; v1.1.0, two commits on, and v1.10.0 are on offer."""
-    template = _template()
+    return copy_of(_template(), folder)
+
+
+def copy_of(template: Path, folder: Path) -> Host:
+    """A host in `folder` as the one in `template` is; made once, it is copied often: git takes its time."""
     shutil.copytree(template, folder, dirs_exist_ok=True)
     for config in (folder / "work/.git/config", folder / "checkout/.git/config"):
         config.write_text(config.read_text().replace(str(template), str(folder)))

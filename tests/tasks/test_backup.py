@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from migrating import Release, make_release, run, until
 
-from debvisor_tui.adapters.databases.sqlite import SQLite
+from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError, WorkFailed
 from debvisor_tui.model.findings import Found
@@ -162,12 +162,12 @@ def test_a_cancelled_backup_ends_its_thread_and_leaves_nothing(
 ) -> None:
     reached, told = threading.Event(), list[bool]()
 
-    def slow(self: SQLite, file: Path, progress: object, stop: threading.Event) -> None:
+    def slow(self: SQLiteFile, file: Path, progress: object, stop: threading.Event) -> None:
         file.write_bytes(b"half")
         reached.set()
         told.append(stop.wait(20))
 
-    monkeypatch.setattr(SQLite, "back_up", slow)
+    monkeypatch.setattr(SQLiteFile, "back_up", slow)
 
     async def story() -> None:
         backup = asyncio.create_task(create_backup(release.context("backup", release.job("v1.0.0")), "nightly"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from releasing import ANNA, Host, Told, git, make_host
+from releasing import ANNA, Host, Told, copy_of, git, make_host
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
@@ -23,13 +23,18 @@ from debvisor_tui.tasks.base import Job
 from debvisor_tui.tasks.pull import PullTask
 from debvisor_tui.tasks.revert_release import RevertReleaseTask
 
-FILES = 4000
+FILES = 1500
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
+def host(tmp_path: Path, template: Path) -> Host:
+    return copy_of(template, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """v2.0.0 adds so many files that git is caught at it, changes one and removes one."""
-    host = make_host(tmp_path)
+    host = make_host(tmp_path_factory.mktemp("many"))
     host.commit("old.txt", "old\n", "an old file", push=True)
     git(host.checkout, "pull", "-q")
     (host.work / "many").mkdir()
@@ -38,7 +43,7 @@ def host(tmp_path: Path) -> Host:
     (host.work / "old.txt").unlink()
     git(host.work, "add", "-A")
     host.commit("app.txt", "two\n" * 1000, "so much", tag="v2.0.0")
-    return host
+    return host.folder
 
 
 def begun(host: Host, old: str) -> Told:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from migrating import Release, make_release, make_settings, run
 
-from debvisor_tui.adapters.databases import sqlite
+from debvisor_tui.adapters.databases.sqlite import file as sqlite
 from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.gates import GateKind

@@ -1,17 +1,12 @@
 """What the playbook asks of any kind of database."""
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-#: Bytes done, bytes in all.
-Progress = Callable[[int, int], None]
-
-
-class Stopped(Exception):
-    """The work was told to stop; nothing of it is left behind."""
+from debvisor_tui.system.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,47 +35,46 @@ class Snapshot:
 
 
 class Database(Protocol):
-    """One database. All of it blocks: call it in a thread; `stop` ends it early with :class:`Stopped`.
+    """One database; a copy is one, too. All raise WorkFailed with what is wrong and what can be done.
 
     `name`: for people ("panel.db"). `url`: for alembic, absolute. `suffix`: of a backup's file name.
-    All raise WorkFailed with what is wrong and what can be done.
+    `atomic_restore`: a restore is seen whole or not at all, also by a service that runs on.
     """
 
+    kind: ClassVar[str]
+    atomic_restore: ClassVar[bool]
     name: str
     url: str
     suffix: str
 
-    def exists(self) -> bool: ...
+    async def exists(self) -> bool: ...
 
-    def is_damaged(self) -> bool:
-        """It is there and cannot be read at all."""
-
-    def set_aside(self, stamp: str) -> str:
-        """Keep a damaged database as it is, out of the way; where."""
-
-    def size(self) -> int:
-        """Bytes that a full backup may need; WorkFailed if the database is not there."""
-
-    def revision(self) -> str | None:
+    async def revision(self) -> str | None:
         """The alembic revision; None before the first. LookupError if only alembic itself can tell."""
 
-    def contents(self, stop: threading.Event | None = None) -> Contents:
-        """What it holds now; `stop` ends the counting with a WorkFailed."""
+    async def contents(self) -> Contents:
+        """What it holds now."""
 
-    def count(self, names: Sequence[str]) -> dict[str, int | None]:
+    async def count(self, names: Sequence[str]) -> dict[str, int | None]:
         """Rows of each "table", values that are not NULL of each "table.column"; None if that cannot be told."""
 
-    def snapshot(self, folder: Path, stop: threading.Event) -> Snapshot:
+    async def size(self) -> int:
+        """Bytes that a full backup may need; WorkFailed if the database is not there."""
+
+    async def snapshot(self, folder: Path) -> Snapshot:
         """A copy to look at, in the private `folder`; a large database without its rows."""
 
-    def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
-        """Write a full copy to `file`, which is there and empty, with the service running."""
+    async def back_up(self, work: Work, file: Path) -> Contents:
+        """Write a full backup to `file`, with the service running; what the backup's own snapshot holds."""
 
-    def check(self, file: Path, stop: threading.Event) -> Contents:
-        """Prove that the backup `file` is whole; its contents."""
+    async def verify(self, work: Work, file: Path) -> None:
+        """Read the backup `file` whole, and prove that it is."""
 
-    def rehearse(self, file: Path, scratch: Path, stop: threading.Event) -> Contents:
-        """Restore `file` into `scratch`, a path of its own beside it, and give what is then there."""
+    def copy(self, work: Work, backup: Path) -> "AbstractAsyncContextManager[Database]":
+        """The backup restored into a scratch place, which is removed at the end; never the database itself."""
 
-    def restore(self, file: Path, progress: Progress, stop: threading.Event) -> None:
-        """Put the backup `file` in the database's place, in one transaction, with the service running."""
+    async def restore(self, work: Work, file: Path) -> Contents:
+        """Put the backup `file` in the database's place; what is then there."""
+
+    async def quarantine(self, stamp: str) -> str | None:
+        """If it is there and cannot be read at all: keep it as it is, out of the way; where. None if it can be."""

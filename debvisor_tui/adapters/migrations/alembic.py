@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from debvisor_tui.adapters.databases import open_database
-from debvisor_tui.adapters.databases.protocol import Database
+from debvisor_tui.adapters.databases import folder_of, opened
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.evidence import Migration
 from debvisor_tui.model.text import sanitise
 from debvisor_tui.system.execute import Executor, run_quietly
 from debvisor_tui.system.scratch import scratch
-from debvisor_tui.system.threads import in_thread
 
 PROBE: Final = Path(__file__).parent / "alembic_probe"
 POLL: Final = 0.1  # seconds between two looks at the events file
@@ -104,15 +102,10 @@ def _takes(migration: Migration, taken: Mapping[str, int | None]) -> dict[str, i
     return takes
 
 
-def open_target(settings: Settings) -> Database:
-    """The target's database; UsageError if its URL cannot be had or is of a kind that is not supported."""
-    return open_database(settings.database.url.resolve("database.url").reveal(), _cwd(settings))
-
-
 async def current_revision(settings: Settings, execute: Executor = run_quietly) -> str | None:
     """The revision that the database stands at; None before the first. WorkFailed if it cannot be told."""
     try:
-        return await asyncio.to_thread(lambda: open_target(settings).revision())
+        return await (await opened(settings)).revision()
     except LookupError:
         found = (await _look(settings, execute, "current"))["current"]
         return str(found) if found else None
@@ -185,21 +178,17 @@ async def _following(file: Path, on_event: OnEvent) -> AsyncIterator[None]:
             look()
 
 
-def _cwd(settings: Settings) -> Path:
-    return settings.database.cwd or settings.database.alembic_ini.parent
-
-
 async def _look(settings: Settings, execute: Executor, command: str, tree: Tree | None = None) -> dict[str, Any]:
     """Ask the probe on a copy of the database, which is all that the release's code is given; nothing is changed."""
-    database = await asyncio.to_thread(open_target, settings)  # its URL may be a command's to tell
-    if not database.exists():
+    database = await opened(settings)
+    if not await database.exists():
         raise AlembicFailed(
             "no-database",
             f"There is no database at {database.url.partition('://')[2].removeprefix('/')}",
             "Is database.url right? Nothing was made in its place.",
         )
     with _room() as folder:
-        copy = await in_thread(lambda stop: database.snapshot(folder, stop))
+        copy = await database.snapshot(folder)
         given = settings.database.url.resolve("database.url").reveal()
         names = {given: copy.url, database.url: copy.url, str(copy.live): str(copy.path)}
         env = {
@@ -247,8 +236,8 @@ async def _ask(
     `env`: instead of the config's, with the database's URL; `options`: of the probe.
     """
     database = settings.database
-    url = (await asyncio.to_thread(open_target, settings)).url
-    ini, cwd = database.alembic_ini, _cwd(settings)
+    url = (await opened(settings)).url
+    ini, cwd = database.alembic_ini, folder_of(settings)
     argv = [str(database.python), str(PROBE)]
     if tree is not None:
         exported = _moved(ini, tree)

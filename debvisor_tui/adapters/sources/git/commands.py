@@ -1,5 +1,6 @@
 """Git, by its own command: builders of argv, parsers of answers, and a checkout that answers questions."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -121,6 +122,14 @@ def parse_status(data: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def blob_id(content: bytes, length: int) -> str:
+    """The id that git gives a file of this `content`; `length`: of the repository's ids, which tells their hash."""
+    digest = hashlib.sha256() if length == 64 else hashlib.sha1(usedforsecurity=False)
+    digest.update(b"blob %d\0" % len(content))
+    digest.update(content)
+    return digest.hexdigest()
+
+
 class Git:
     """One checkout. Every method raises WorkFailed with git's own words if git does.
 
@@ -187,6 +196,17 @@ class Git:
         """What `commit` has at `path`; None if it has no file there."""
         done = await self.run("cat-file", "blob", f"{commit}:{path}", ok=None)
         return done.stdout if done.exit_code == 0 else None
+
+    async def blobs(self, commit: str) -> dict[str, str]:
+        """The id of the content of each file in `commit`, by its path."""
+        done = await self.run("ls-tree", "-r", "-z", commit, limit=WRITING)
+        found = {}
+        for entry in done.text.split("\0"):
+            told, _, path = entry.partition("\t")
+            words = told.split()
+            if path and len(words) == 3 and words[1] == "blob":
+                found[path] = words[2]
+        return found
 
     async def fetch(self, remote: str, limit: float = FETCH) -> Fetched:
         """`git fetch --tags`: never raises for a remote that is gone, and never moves or deletes a local tag."""

@@ -2,11 +2,12 @@
 
 import os
 import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from debvisor_tui.adapters.sources.git.checkout import dirty, existing
-from debvisor_tui.adapters.sources.git.commands import WRITING, Git
+from debvisor_tui.adapters.sources.git.commands import WRITING, Git, blob_id
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.wording import counted, listed
 from debvisor_tui.system.files import open_at_once
@@ -55,7 +56,8 @@ async def put_back(work: Work, repo: Git, other: str) -> None:
     known = head != other and await repo.commit_of(other)
     ours = set(await repo.files_between(head, other)) if known else set()
     touched = (*left.changed, *left.strays)
-    moved = {path for path in touched if path in ours and await _is_of_the_move(repo, path, head, other)}
+    blobs = [await repo.blobs(commit) for commit in (other, head)] if known else []
+    moved = {path for path in touched if path in ours and await _is_of_the_move(repo, path, head, other, blobs)}
     foreign = [path for path in touched if path not in moved]
     if foreign and not (moved or left.locks):
         return  # nothing of the move is left: who moves the checkout next will say what is in the way
@@ -74,14 +76,19 @@ async def put_back(work: Work, repo: Git, other: str) -> None:
         (repo.checkout / path).unlink(missing_ok=True)
 
 
-async def _is_of_the_move(repo: Git, path: str, head: str, other: str) -> bool:
-    """Whether the file holds what the one or the other commit has, or the beginning of that, or is not there."""
+async def _is_of_the_move(repo: Git, path: str, head: str, other: str, blobs: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the file holds what the one or the other commit has, or the beginning of that, or is not there.
+
+    `blobs`: the id of each file's content in these commits: most files are whole, and git need not be asked.
+    """
     try:
         found = _held(repo.checkout / path)
     except FileNotFoundError:
         return True
     except OSError:  # a folder, a pipe, unreadable: nothing that git was writing
         return False
+    if any(path in known and blob_id(found, len(known[path])) == known[path] for known in blobs):
+        return True
     for commit in (other, head):
         wanted = await repo.content(commit, path)
         if wanted is not None and wanted.startswith(found):

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
-from debvisor_tui.adapters.databases.protocol import Contents, Progress, Snapshot, Stopped
+from debvisor_tui.adapters.databases.protocol import Contents, Snapshot
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.system.failpoints import around, reach
+from debvisor_tui.system.files import explain as system_words
 from debvisor_tui.system.files import sync_file, sync_folder
+from debvisor_tui.system.threads import Progress, Stopped
 
 PAGES: Final = 1024  # copied between two looks at `stop`
 WAIT: Final = 1.0  # seconds that one statement waits for a lock, so that `stop` is seen in between
@@ -28,15 +30,11 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _NOT_WHOLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
-class SQLite:
-    """One database file. See :class:`.database.Database`."""
+class SQLiteFile:
+    """One database file. All of it blocks; `stop` ends it early with :class:`Stopped`."""
 
-    suffix = ".sqlite3"
-
-    def __init__(self, url: str, cwd: Path) -> None:
-        self.path = database_path(url, cwd)
-        self.name = self.path.name
-        self.url = f"sqlite:///{self.path}"
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -91,7 +89,7 @@ class SQLite:
             try:
                 _write_copy(source, file, progress, stop, PAGES)
             except _Disturbed:
-                _remove_side_files(file)
+                remove_side_files(file)
                 os.truncate(file, 0)
                 _write_copy(source, file, progress, stop, -1)
 
@@ -99,15 +97,12 @@ class SQLite:
         with explained(file), closing(_reader(file, immutable=True)) as db:
             return _proven(db, file, stop)
 
-    def rehearse(self, file: Path, scratch: Path, stop: threading.Event) -> Contents:
-        try:
-            with explained(file, scratch), closing(_reader(file, immutable=True)) as source:
-                _write_copy(source, scratch, lambda done, total: None, stop, PAGES)
-            with explained(scratch), closing(_reader(scratch, immutable=True)) as db:
-                return _proven(db, scratch, stop)
-        finally:
-            scratch.unlink(missing_ok=True)
-            _remove_side_files(scratch)
+    def restore_into(self, file: Path, scratch: Path, stop: threading.Event) -> None:
+        """Restore the backup `file` into `scratch`, which is then proven whole."""
+        with explained(file, scratch), closing(_reader(file, immutable=True)) as source:
+            _write_copy(source, scratch, lambda done, total: None, stop, PAGES)
+        with explained(scratch), closing(_reader(scratch, immutable=True)) as db:
+            _proven(db, scratch, stop)
 
     def restore(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         # Through the backup API into the live file, not by renaming a fresh file over it: a running service keeps
@@ -135,7 +130,7 @@ class SQLite:
         try:
             _write_copy(source, fresh, progress, stop, PAGES)
             sync_file(fresh)
-            _remove_side_files(self.path)
+            remove_side_files(self.path)
             fresh.rename(self.path)
             sync_folder(self.path.parent)
         finally:
@@ -183,7 +178,7 @@ def _write_copy(
         target.execute("PRAGMA journal_mode=OFF")
         target.execute("PRAGMA synchronous=OFF")
         _copy(source, target, progress, stop, pages)
-    _remove_side_files(file)
+    remove_side_files(file)
     sync_file(file)
 
 
@@ -288,7 +283,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _remove_side_files(file: Path) -> None:
+def remove_side_files(file: Path) -> None:
     for side in SIDE_FILES:
         Path(f"{file}{side}").unlink(missing_ok=True)
 
@@ -303,28 +298,20 @@ def explained(*paths: Path) -> Iterator[None]:
 
 
 def explain(error: sqlite3.Error | OSError, path: Path, target: Path | None = None) -> WorkFailed:
-    written = target or path
     code = getattr(error, "sqlite_errorcode", None)
     code = code & 0xFF if isinstance(code, int) else None  # the extended codes say where, not what
-    number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, TimeoutError) or code in _BUSY:
         return WorkFailed(
             f"The database {path} is locked",
             f"Another process holds it: see which with `fuser -v {path}`, let it finish, then retry.",
         )
-    if code == sqlite3.SQLITE_FULL or number in {errno.ENOSPC, errno.EDQUOT}:
-        return WorkFailed(
-            f"The disk of {written.parent} is full", f"Make room (`df -h {written.parent}`), then retry."
-        )
+    if code == sqlite3.SQLITE_FULL:
+        return system_words(OSError(errno.ENOSPC, str(error)), path, target)
     if code in _NOT_WHOLE:
         return WorkFailed(f"{path} is not a whole SQLite database: {error}", "Restore a backup of it.")
     if isinstance(error, FileNotFoundError):
         missing = error.filename or path
         return WorkFailed(f"There is no file {missing}", "Is database.url right? Nothing was made in its place.")
-    if number in {errno.EACCES, errno.EPERM, errno.EROFS} or code in {
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-    }:
-        place = (error.filename if isinstance(error, OSError) else None) or path
-        return WorkFailed(f"{place} cannot be used: {error}", "Who owns it and its folder? Run as that user.")
-    return WorkFailed(f"{path}: {error}", "")
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return WorkFailed(f"{path} cannot be used: {error}", "Who owns it and its folder? Run as that user.")
+    return system_words(error, path, target) if isinstance(error, OSError) else WorkFailed(f"{path}: {error}", "")
