@@ -76,7 +76,7 @@ def config_keys() -> str:
     parts = []
     tables = dict.fromkeys(key.table for key in all_keys())
     for name in tables:
-        field = Settings.model_fields[name.partition(".")[0]] if name else None
+        field = Settings.model_fields[name.partition(".")[0].strip("[]")] if name else None
         title = f"### `[{name}]`\n\n{field.description}\n" if field else "### At the top of the file\n"
         rows = [
             (f"`{key.name}`", key.field.description or "", shown_default(key.field))
@@ -84,7 +84,7 @@ def config_keys() -> str:
             if key.table == name
         ]
         parts.append(f"{title}\n{table(('key', 'what it is', 'default'), iter(rows))}\n")
-    assert set(tables) >= set(keys_of(Settings)) - {"name", "production", "steps"}  # noqa: S101
+    assert set(tables) >= set(keys_of(Settings)) - {"name", "production", "steps", "extra_step"}  # noqa: S101
     return "\n".join(parts).rstrip()
 
 

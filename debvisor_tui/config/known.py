@@ -51,11 +51,16 @@ def model_at(field: FieldInfo, table: Any = None) -> type[BaseModel] | None:
     return models[kind] if kind is not None else next(iter(models.values()), None)
 
 
+def is_list(field: FieldInfo) -> bool:
+    """Whether `field` takes tables one after the other: [[extra_step]]."""
+    return get_origin(field.annotation) is tuple and model_in(field.annotation) is not None
+
+
 def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model that an annotation holds: itself, in a union, or as a mapping's values."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in {Union, UnionType, dict}:
+    if get_origin(annotation) in {Union, UnionType, dict, tuple}:
         return next((found for arg in get_args(annotation) if (found := model_in(arg))), None)
     return None
 
@@ -76,7 +81,7 @@ def all_keys() -> Iterator[Key]:
         models = models_of(field)
         if not models:
             yield Key("", name, field)
-        table = f"{name}.NAME" if name == "steps" else name
+        table = f"{name}.NAME" if name == "steps" else f"[{name}]" if is_list(field) else name
         for kind, model in models.items():
             for inner in keys_of(model):
                 yield Key(table, inner, model.model_fields[inner], kind if len(models) > 1 else "")
@@ -94,8 +99,8 @@ def lookup(loc: Loc, data: Any = None) -> tuple[type[BaseModel], FieldInfo | Non
             inner = model_at(field, data)
             if inner is None:
                 return model, field  # within a list, or a mapping of plain values
-            if get_origin(field.annotation) is dict:
-                model, field = inner, None  # this part is the mapping's key
+            if get_origin(field.annotation) in {dict, tuple}:
+                model, field = inner, None  # this part is the mapping's key, or the place in the list
                 data = _inside(data, part)
                 continue
             model = inner
@@ -107,11 +112,17 @@ def lookup(loc: Loc, data: Any = None) -> tuple[type[BaseModel], FieldInfo | Non
 
 
 def _inside(data: Any, part: int | str) -> Any:
+    if isinstance(data, list) and isinstance(part, int) and part < len(data):
+        return data[part]
     return data.get(part) if isinstance(data, Mapping) else None
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
-    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    """The texts that `field` takes, if it takes only some."""
+    annotation = field.annotation
+    if get_origin(annotation) in {Union, UnionType}:  # it may be left out, too
+        annotation = next((arg for arg in get_args(annotation) if get_origin(arg) is Literal), None)
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def is_secret(loc: Loc, data: Any = None) -> bool:

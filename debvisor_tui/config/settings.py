@@ -7,13 +7,14 @@ import contextlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from debvisor_tui.config.monitors import METRICS, Monitor
 from debvisor_tui.config.parts import Argv, ByKind, Count, Duration, Flag, HttpUrl, KindPart, Part
 from debvisor_tui.config.platforms import PLATFORMS
 from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url_passwords
 from debvisor_tui.config.sources import SOURCES
+from debvisor_tui.model import playbook
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.scrub import hidden, remember
 
@@ -143,6 +144,50 @@ StepId = Literal[
     "review", "ci", "backup", "migration-check", "pull", "upgrade", "restart", "health", "smoke", "monitor"
 ]
 
+
+class ExtraStep(Part):
+    """A step of this target's own, between the playbook's."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")] = Field(
+        description="the step's name: lower-case letters, digits and '-'", examples=["drain"]
+    )
+    title: NonEmpty | None = Field(
+        default=None, description="what it is called on the screen; by default its name", examples=["Drain web1"]
+    )
+    why: NonEmpty = Field(
+        default="A step of this target's own.",
+        description="what it is for, in a sentence for the operator",
+        examples=["The load balancer sends nobody here while the service restarts."],
+    )
+    before: StepId | None = Field(
+        default=None, description="the step that it comes before; this or `after`", examples=["restart"]
+    )
+    after: StepId | None = Field(default=None, description="the step that it comes after", examples=["health"])
+    command: Argv = Field(description="the command that does it", examples=[["lbctl", "drain", "web1"]])
+    undo: Argv | None = Field(
+        default=None,
+        description="the command that undoes it in a rollback; without it nothing is undone",
+        examples=[["lbctl", "undrain", "web1"]],
+    )
+    check: Argv | None = Field(
+        default=None,
+        description="a command that tells whether it is done: it ends with 0 if so, with 1 if not",
+        examples=[["lbctl", "is-drained", "web1"]],
+    )
+    timeout: Duration = Field(default=600.0, description="how long it, or what undoes it, may take")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ExtraStep":
+        if (self.before is None) is (self.after is None):
+            raise ValueError("expected before or after, " + ("got neither" if self.before is None else "got both"))
+        return self
+
+    @property
+    def step(self) -> playbook.ExtraStep:
+        title, anchor = self.title or self.id, str(self.before or self.after)
+        return playbook.ExtraStep(self.id, title, self.why, anchor, self.after is not None, self.timeout)
+
+
 #: Fields of Settings that are no keys of the file.
 NOT_KEYS = frozenset({"path", "warnings"})
 
@@ -163,9 +208,30 @@ class Settings(Part):
     steps: dict[StepId, StepOverride] = Field(
         default_factory=dict, description="How single steps differ here, by the step's name."
     )
+    extra_step: tuple[ExtraStep, ...] = Field(
+        default=(), description="Steps of this target's own, each with a command, and with one that undoes it."
+    )
     #: Where these settings were read from (absolute), and what is unwise in them; no keys of the file.
     path: Path = Field(default=Path("debvisor.toml"), exclude=True)
     warnings: tuple[str, ...] = Field(default=(), exclude=True)
+
+    @field_validator("extra_step")
+    @classmethod
+    def _names_of_their_own(cls, extra: tuple[ExtraStep, ...]) -> tuple[ExtraStep, ...]:
+        taken = {spec.id for spec in (*playbook.RELEASE_STEPS, *playbook.ROLLBACK_STEPS)}
+        for one in extra:
+            if one.id in taken or one.id.startswith(playbook.UNDO):
+                raise ValueError(f"the name {one.id!r} is taken: give each step a name of its own")
+            taken.add(one.id)
+        return extra
+
+    @property
+    def playbook(self) -> playbook.Playbook:
+        """The steps of this target's releases and rollbacks."""
+        return playbook.with_extra([one.step for one in self.extra_step])
+
+    def own_step(self, step_id: str) -> ExtraStep | None:
+        return next((one for one in self.extra_step if one.id == step_id), None)
 
     def step(self, step_id: str) -> StepOverride:
         return self.steps.get(step_id, StepOverride())  # type: ignore[call-overload, no-any-return]

@@ -8,7 +8,7 @@ from debvisor_tui.config.known import STEP_IDS, Loc, all_keys, keys_of, lookup
 from debvisor_tui.config.settings import Settings
 
 #: Keys of the design that this version does not know yet, by their dotted place.
-NOT_YET = frozenset({"review", "extra_step", "notify", "monitor.prometheus", "source.image"})
+NOT_YET = frozenset({"review", "notify", "monitor.prometheus", "source.image"})
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from tomlkit.items import Item
 
-from debvisor_tui.config.known import choices, keys_of, model_at
+from debvisor_tui.config.known import choices, is_list, keys_of, model_at
 from debvisor_tui.config.parts import Duration
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import UsageError
@@ -87,7 +87,7 @@ def _say(table: Any, key: str, field: FieldInfo, value: Any = None) -> None:
 def _optional(name: str, field: FieldInfo) -> list[str]:
     model = model_at(field)
     assert model is not None  # noqa: S101 - the caller looked
-    header = "steps.smoke" if name == "steps" else name
+    header = "steps.smoke" if name == "steps" else f"[{name}]" if is_list(field) else name
     lines = [f"[{header}]"]
     for inner in keys_of(model):
         definition = model.model_fields[inner]

@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
-from debvisor_tui.model.playbook import RunKind, spec
+from debvisor_tui.model.playbook import CODE, STANDARD, UNDO, RunKind, spec
 
-#: Which changes of the release are undone once a step of the rollback has succeeded.
-UNDOES: Mapping[str, frozenset[ChangeKind]] = {
-    "revert-database": frozenset({ChangeKind.DATABASE}),
-    "restore-backup": frozenset({ChangeKind.DATABASE}),
-    "revert-release": frozenset({ChangeKind.CODE, ChangeKind.IMAGE}),
-    "restart": frozenset({ChangeKind.PROCESS}),
-}
+
+def undone_by(step: str, change_step: str, kind: ChangeKind) -> bool:
+    """Whether a change of the release, of `kind` and made by `change_step`, is undone once the rollback's `step` has
+    succeeded."""
+    if step.startswith(UNDO):
+        return kind is ChangeKind.OWN and change_step == step.removeprefix(UNDO)
+    return any(kind in spec.undoes for spec in STANDARD.rollback if spec.id == step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def plan_rollback(
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
     live = [c for c in standing if not c.moved_nothing]
     restore = _restore(live, options, written)
-    went_back = bool(undone & _RELEASED)
+    went_back = bool(undone & CODE)
     code = _code(live, to_version, went_back=went_back)
     too_late = f"{to_version}'s code is in place again, and only {from_version}'s knows the way"
     no_way = too_late if went_back and not code.enabled else ""
@@ -172,11 +172,38 @@ def plan_rollback(
         run=run,
         from_version=from_version,
         to_version=to_version,
-        actions=(database, code, restore, restart, health),
+        actions=_in_order(_own(live), database, code, restore, restart, health),
         blockers=tuple(dict.fromkeys(blockers)),
         warnings=tuple(warnings),
         stays_lost=stays_lost,
     )
+
+
+def _own(changes: Sequence[Change]) -> list[tuple[str, Action]]:
+    """What the config's own steps did, the last first, each with the place where it is undone."""
+    own = {c.step: c for c in changes if c.kind is ChangeKind.OWN and c.before.get("undo")}
+    return [
+        (
+            str(change.before.get("place", "last")),
+            Action(
+                f"{UNDO}{step}",
+                f"Undo {change.subject}",
+                f"run {change.before.get('shown', change.before['undo'])}",
+                facts={"undo": list(change.before["undo"]), "title": change.subject},
+                needed=True,
+                enabled=True,
+            ),
+        )
+        for step, change in reversed(own.items())
+    ]
+
+
+def _in_order(own: Sequence[tuple[str, Action]], *standard: Action) -> tuple[Action, ...]:
+    ordered = [action for place, action in own if place == "first"]
+    for step in standard:
+        ordered += [action for place, action in own if place == step.step]
+        ordered.append(step)
+    return (*ordered, *(action for place, action in own if place == "last"))
 
 
 def _stays_lost(changes: Sequence[Change]) -> tuple[str, ...]:
@@ -198,9 +225,6 @@ def _stays_lost(changes: Sequence[Change]) -> tuple[str, ...]:
 def _unit(name: str, count: int) -> str:
     unit = "value" if "." in name else "row"
     return unit if count == 1 else f"{unit}s"
-
-
-_RELEASED = frozenset({ChangeKind.CODE, ChangeKind.IMAGE})
 
 
 def _database(
@@ -314,7 +338,7 @@ def _loss(names: Sequence[str], losses: Losses) -> str:
 
 def _code(changes: Sequence[Change], to_version: str, *, went_back: bool) -> Action:
     title = spec(RunKind.ROLLBACK, "revert-release").title
-    moved = [c for c in changes if c.kind in _RELEASED]
+    moved = [c for c in changes if c.kind in CODE]
     if not moved:
         was = f"{to_version} is in place again" if went_back else "the release was not put in place"
         return Action("revert-release", title, f"nothing to undo: {was}")

@@ -17,7 +17,7 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
-from debvisor_tui.runner.context import RunnerContext, limit_of, time_limit
+from debvisor_tui.runner.context import RunnerContext
 from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
@@ -27,7 +27,7 @@ from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
 from debvisor_tui.system.failpoints import at
 from debvisor_tui.tasks.base import Job, Reply, Task
-from debvisor_tui.tasks.registry import task_for
+from debvisor_tui.tasks.registry import limit_key, task_for, time_limit
 
 
 class Engine:
@@ -236,9 +236,11 @@ class Engine:
             await self._give_up(attempt, log, started)
             raise
         except TimeoutError:
-            late, limit = True, time_limit(self._settings, step.id)
+            late, limit = True, time_limit(self._job.kind, step.id, self._settings)
             state, error = StepState.FAILED, f"{step.title} did not end within {format_duration(limit)}."
-            hint = f"It was stopped. Look at its log; the limit is [steps.{limit_of(step.id)}] timeout."
+            hint = (
+                f"It was stopped. Look at its log; the limit is {limit_key(self._job.kind, step.id, self._settings)}."
+            )
         except DebvisorError as failed:
             state = StepState.FAILED
             error, hint = clean(failed.what, self._redact), clean(failed.hint, self._redact)
@@ -273,7 +275,7 @@ class Engine:
         )
 
     async def _limited(self, task: Task, context: RunnerContext) -> str:
-        async with self._clock.limit(time_limit(self._settings, context.step)):
+        async with self._clock.limit(time_limit(self._job.kind, context.step, self._settings)):
             return await task.run(context)
 
     # -- gates --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from debvisor_tui.model.errors import DebvisorError, JournalError, Refused, Usag
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.playbook import RunKind, spec
+from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, DONE_STEP_STATES, RunState
 from debvisor_tui.model.text import Redactor, clean
@@ -33,7 +33,7 @@ from debvisor_tui.runner.way_back import plan_way_back, release_of
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.tasks.base import Job
-from debvisor_tui.tasks.registry import task_for
+from debvisor_tui.tasks.registry import spec_of, task_for
 
 
 class Session:
@@ -161,7 +161,11 @@ class Session:
             if step.state in DONE_STEP_STATES:
                 continue
             now = replace(job, facts=facts.get(step.id, {}))
-            commands = self._shown(task_for(run.kind, step.id, self._settings).commands(self._settings, now))
+            try:
+                planned = task_for(run.kind, step.id, self._settings).commands(self._settings, now)
+            except DebvisorError:  # the config has lost it; the step itself will say so
+                continue
+            commands = self._shown(planned)
             if commands == step.commands:
                 continue
             await self._recorder.do(self._journal.renew_commands, run.id, step.id, commands)
@@ -300,7 +304,7 @@ class Session:
         )
 
     def _rollback_step(self, job: Job, step: str, facts: Mapping[str, Any]) -> PlannedStep:
-        known = spec(RunKind.ROLLBACK, step)
+        known = spec_of(RunKind.ROLLBACK, step, self._settings)
         whole = replace(job, facts=facts)
         commands = task_for(RunKind.ROLLBACK, step, self._settings).commands(self._settings, whole)
         return PlannedStep(known.id, known.title, known.phase, known.why, self._shown(commands))

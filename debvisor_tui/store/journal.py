@@ -13,7 +13,7 @@ from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Gate
 from debvisor_tui.model.moments import Moment, elapsed
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.rollback import UNDOES
+from debvisor_tui.model.rollback import undone_by
 from debvisor_tui.model.states import (
     ACTIVE_RUN_STATES,
     DONE_STEP_STATES,
@@ -245,14 +245,14 @@ class Journal(JournalFile):
     def _mark_undone(self, tx: Transaction, run: int, step: str) -> None:
         """In the same commit that a rollback's step succeeds, what it undoes of the release is undone."""
         release = tx.one(select(t.run.c.of_run).where(t.run.c.id == run))
-        kinds = UNDOES.get(step)
-        if release is None or not kinds:
+        if release is None:
             return
-        undone = select(t.change.c.id).where(
-            t.change.c.run_id == release, t.change.c.kind.in_(kinds), t.change.c.state != ChangeState.UNDONE
+        standing = select(t.change.c.id, t.change.c.step, t.change.c.kind).where(
+            t.change.c.run_id == release, t.change.c.state != ChangeState.UNDONE
         )
-        for change in tx.execute(undone).scalars().all():
-            self._settle_change(tx, change, ChangeState.UNDONE)
+        for change, made_by, kind in tx.execute(standing).all():
+            if undone_by(step, made_by, ChangeKind(kind)):
+                self._settle_change(tx, change, ChangeState.UNDONE)
 
     def renew_commands(self, run: int, step: str, commands: Sequence[str]) -> None:
         """What a step that is still to come will run, when that is no longer what it was planned to."""

@@ -6,6 +6,8 @@ from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.parts import Argv
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.playbook import STANDARD
+from debvisor_tui.system.execute import Completed
 from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext, Task
@@ -49,11 +51,11 @@ class CommandTask:
 
     async def run(self, ctx: StepContext) -> str:
         async with witnessed(ctx, self._step):
-            await _execute(ctx, self._step, self._argv)
+            await execute_own(ctx, self._argv)
         return f"{self._argv[0]} ended well"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if self._step in {"pull", "upgrade", "restart", "backup"}:
+        if any(spec.id == self._step and spec.records for spec in STANDARD.release):
             return await self._inner.inspect(ctx)  # the world tells, whoever changed it
         return Finding(Found.UNKNOWN, f"{self._argv[0]} is a command of the config; nothing tells what it did")
 
@@ -73,24 +75,26 @@ class WrappedTask:
 
     async def run(self, ctx: StepContext) -> str:
         for argv in self._before:
-            await _execute(ctx, self._step, argv)
+            await execute_own(ctx, argv)
         done = await self._inner.run(ctx)
         for argv in self._after:
-            await _execute(ctx, self._step, argv)
+            await execute_own(ctx, argv)
         return done
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return await self._inner.inspect(ctx)
 
 
-async def _execute(ctx: StepContext, step: str, argv: Argv) -> None:
+async def execute_own(
+    ctx: StepContext, argv: Sequence[str], *, check: bool = True, limit: float | None = None
+) -> Completed:
     """Run a command of the config in the config's folder; it learns by its environment what it is run for."""
     job = ctx.job
     env = {
         "DEBVISOR_TARGET": ctx.settings.name,
-        "DEBVISOR_STEP": step,
+        "DEBVISOR_STEP": ctx.step,
         "DEBVISOR_VERSION": job.to_version,
         "DEBVISOR_FROM_VERSION": job.from_version,
         **open_source(ctx.settings).environment(job.old, job.new),
     }
-    await ctx.execute(argv, cwd=ctx.settings.path.parent, env=env)
+    return await ctx.execute(argv, cwd=ctx.settings.path.parent, env=env, check=check, limit=limit)

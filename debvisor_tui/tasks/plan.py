@@ -4,7 +4,7 @@ from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.playbook import RunKind, step_specs
+from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, Version
 from debvisor_tui.tasks.base import Job
@@ -39,7 +39,7 @@ def _steps(settings: Settings, job: Job) -> tuple[PlannedStep, ...]:
             task_for(job.kind, s.id, settings).commands(settings, job),
             manual=_manual(settings, s.id),
         )
-        for s in step_specs(job.kind)
+        for s in settings.playbook.steps(job.kind)
     )
 
 

@@ -34,14 +34,18 @@ def crossing_text(view: RunView, step: str) -> str:
     ""."""
     specs = {spec.id: spec for spec in step_specs(view.run.kind)}
     spec = specs.get(step)
-    if spec is None or not (spec.noticed or (spec.changes and not _changed(view, specs))):
+    own = spec is None and view.run.kind is RunKind.RELEASE  # the config's own: it may do anything
+    noticed, changes = (spec.noticed, spec.changes) if spec is not None else (False, own)
+    if not (noticed or (changes and not _changed(view, specs))):
         return ""
     usual = view.step(step).usual
-    told = [f"{spec.why}"]
+    told = [view.step(step).why]
     if not _changed(view, specs):
         told.append("From here on the target is changed: R is the way back.")
-    if spec.noticed:
+    if noticed:
         told.append(f"USERS NOTICE THIS: the service does not answer {downtime(usual)}.")
+    elif own:
+        told.append("It is a step of this target's own: whether users notice it is not known here.")
     else:
         told.append("Users notice nothing of this step.")
     return "\n".join(told)
@@ -54,7 +58,7 @@ def downtime(usual: float | None) -> str:
 
 def _changed(view: RunView, specs: Mapping[str, StepSpec]) -> bool:
     """Whether a step of this run has changed the target already, or tried to."""
-    return any(step.attempts and step.id in specs and specs[step.id].changes for step in view.steps)
+    return any(step.attempts and (step.id not in specs or specs[step.id].changes) for step in view.steps)
 
 
 def risks(view: RunView) -> list[str]:

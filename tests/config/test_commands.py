@@ -42,6 +42,7 @@ def test_init_writes_a_valid_config_with_every_key_and_never_overwrites(
         for line in text.splitlines()
     )
     switched = switched.replace('command = ["ci-status"', '# command = ["ci-status"')
+    switched = switched.replace('after = "health"', '# after = "health"')  # a step comes before another, or after one
     path.write_text(switched, encoding="utf-8")
     run("check")
     with pytest.raises(UsageError, match="is there already"):

@@ -61,6 +61,9 @@ def test_five_mistakes_are_all_told_with_their_places(tmp_path: Path) -> None:
     }
 
 
+DRAIN = "[[extra_step]]\nid = 'drain'\ncommand = ['lbctl', 'drain']"
+
+
 @pytest.mark.parametrize(
     ("added", "place", "said"),
     [
@@ -70,7 +73,17 @@ def test_five_mistakes_are_all_told_with_their_places(tmp_path: Path) -> None:
         ("[steps.health]\nmanual = 'yes'", "steps.health.manual", "expected true or false, without quotes"),
         ("[steps.health]\nproduction = true", "steps.health.production", "it belongs at the top of the file"),
         ("[ci]\nstatus_file = 'a'\ncommand = ['b']", "ci", "expected status_file or command, got both"),
-        ("[[extra_step]]\nid = 'drain'", "extra_step", "not supported by this version yet"),
+        (
+            "[[extra_step]]\nid = 'drain'\nbefore = 'restart'",
+            "extra_step[0].command",
+            "missing: the command that does it",
+        ),
+        (f"{DRAIN}\nbefor = 'restart'", "extra_step[0].befor", "unknown key; did you mean `before`?"),
+        (DRAIN, "extra_step[0]", "expected before or after, got neither"),
+        (f"{DRAIN}\nbefore = 'pull'\nafter = 'pull'", "extra_step[0]", "expected before or after, got both"),
+        (f"{DRAIN}\nbefore = 'restrt'", "extra_step[0].before", 'expected "review" or "ci"'),
+        (f"{DRAIN.replace('drain', 'restart')}\nafter = 'pull'", "extra_step", "the name 'restart' is taken"),
+        (f"{DRAIN}\nafter = 'pull'\n{DRAIN}\nafter = 'ci'", "extra_step", "the name 'drain' is taken"),
         ("[path]", "path", "unknown key"),
         ("['a b\\u001b[2J']\nx = 1", "a b", "unknown key"),
     ],

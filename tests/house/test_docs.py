@@ -63,7 +63,9 @@ def test_the_readme_names_every_command() -> None:
 
 def test_every_config_key_is_documented_with_its_table() -> None:
     text = read("docs/configuration.md")
-    sections = dict(re.findall(r"^### (?:`\[)?([^\]\n]+?)(?:\]`)?$(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+    sections = dict(
+        re.findall(r"^### (?:`\[)?(\[?[^\]\n]+?\]?)(?:\]`)?$(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    )
     at = {key.dotted: sections.get(key.table or "At the top of the file", "") for key in all_keys()}
     assert [dotted for dotted, section in at.items() if f"| `{dotted.rpartition('.')[2]}` |" not in section] == []
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
-from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback
+from debvisor_tui.model.playbook import ExtraStep, Phase, RunKind, undo_place, with_extra
+from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback, undone_by
 
 
 def migration(
@@ -251,3 +252,58 @@ def test_a_restore_says_which_rows_it_takes_with_it() -> None:
     assert "(vm 200, log 14)" in loses({"log": 14, "vm": 200})
     assert loses({"vm": 0}) == "no row was added since the backup of 22:14:02 (panel.db); every change to older rows"
     assert loses(None) == "every row written since the backup of 22:14:02 (panel.db) (not counted)"
+
+
+def own(step: str, anchor: str, *, after: bool, state: ChangeState = ChangeState.DONE) -> Change:
+    before = {"undo": ["undo", step], "shown": f"undo {step}", "place": undo_place(anchor, after)}
+    return Change(50, step, ChangeKind.OWN, step.title(), state, before, {})
+
+
+def test_what_a_configs_own_steps_did_is_undone_in_its_place() -> None:
+    changes = [
+        own("freeze", "backup", after=False),
+        CODE,
+        own("assets", "pull", after=True),
+        own("drain", "restart", after=False),
+        Change(
+            9, "restart", ChangeKind.PROCESS, "pid", ChangeState.DONE, {"pid": 1, "ticks": 1}, {"pid": 2, "ticks": 2}
+        ),
+        own("warm", "restart", after=True),
+        own("announce", "smoke", after=True, state=ChangeState.INTENDED),
+    ]
+    plan = plan_rollback(7, "v1.1.0", "v1.0.0", changes)
+    steps = [action.step for action in plan.enabled]
+    assert steps == [
+        *("undo-announce", "undo-assets", "revert-release", "undo-warm", "restart", "health"),
+        *("undo-drain", "undo-freeze"),
+    ]
+    drain = next(action for action in plan.actions if action.step == "undo-drain")
+    assert (drain.title, drain.does, drain.facts["undo"]) == ("Undo Drain", "run undo drain", ["undo", "drain"])
+    gone = [replace(change, state=ChangeState.UNDONE) for change in changes]
+    assert plan_rollback(7, "v1.1.0", "v1.0.0", gone).enabled == ()
+
+
+def test_an_undo_undoes_its_own_steps_change_alone() -> None:
+    assert undone_by("undo-drain", "drain", ChangeKind.OWN)
+    assert not undone_by("undo-drain", "warm", ChangeKind.OWN)
+    assert not undone_by("undo-drain", "drain", ChangeKind.CODE)
+    assert not undone_by("restart", "drain", ChangeKind.OWN)
+
+
+def test_own_steps_stand_where_the_config_puts_them_in_its_order() -> None:
+    def extra(step: str, anchor: str, after: bool) -> ExtraStep:
+        return ExtraStep(step, step, "why", anchor, after)
+
+    book = with_extra(
+        [
+            extra("a1", "pull", True),
+            extra("a2", "pull", True),
+            extra("b1", "upgrade", False),
+            extra("z", "monitor", True),
+        ]
+    )
+    ids = [spec.id for spec in book.release]
+    assert ids[ids.index("pull") : ids.index("upgrade") + 1] == ["pull", "a1", "a2", "b1", "upgrade"]
+    assert ids[-1] == "z"
+    assert book.spec(RunKind.RELEASE, "a1").phase is Phase.DEPLOY
+    assert [spec.id for spec in book.rollback[-4:]] == ["undo-a1", "undo-a2", "undo-b1", "undo-z"]

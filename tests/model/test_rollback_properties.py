@@ -8,7 +8,7 @@ from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
-from debvisor_tui.model.rollback import UNDOES, Action, RollbackOptions, RollbackPlan, plan_rollback
+from debvisor_tui.model.rollback import Action, RollbackOptions, RollbackPlan, plan_rollback, undone_by
 
 ORDER = ["revert-database", "revert-release", "restore-backup", "restart", "health"]
 CHAIN = ["a1", "b2", "c3", "d4", "e5"]
@@ -136,8 +136,9 @@ def carry_out(actions: Sequence[Action], it: Release) -> None:
                 world.revision = 0
             case "restart":
                 world.runs, world.pid = world.code, world.pid + 1
-        undoes = UNDOES.get(action.step, frozenset())
-        it.changes = [replace(c, state=ChangeState.UNDONE) if c.kind in undoes else c for c in it.changes]
+        it.changes = [
+            replace(c, state=ChangeState.UNDONE) if undone_by(action.step, c.step, c.kind) else c for c in it.changes
+        ]
 
 
 def action(of: RollbackPlan, step: str) -> Action:

@@ -16,7 +16,7 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.playbook import Phase, RunKind
-from debvisor_tui.model.rollback import UNDOES
+from debvisor_tui.model.rollback import undone_by
 from debvisor_tui.model.states import (
     ACTIVE_RUN_STATES,
     CHANGE_TRANSITIONS,
@@ -123,7 +123,7 @@ class Model:
         it.steps[step] = new
         if new is StepState.SUCCEEDED and it.of_run is not None:
             for change in self.changes.values():
-                undone = change.run == it.of_run and change.kind in UNDOES.get(step, ())
+                undone = change.run == it.of_run and undone_by(step, change.step, change.kind)
                 if undone and change.state is not ChangeState.UNDONE:
                     self.settle_change(change, ChangeState.UNDONE, None)
 

@@ -31,7 +31,7 @@ def test_every_step_of_the_playbook_has_its_task(host: Host) -> None:
         for spec in specs:
             name = "".join(word.title() for word in spec.id.split("-")) + "Task"
             assert type(task_for(kind, spec.id, settings)).__name__ == name
-    with pytest.raises(KeyError):
+    with pytest.raises(WorkFailed, match="has no step revert-release"):
         task_for(RunKind.RELEASE, "revert-release", settings)
 
 

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.gates import Answer, Gate, GateKind
+from debvisor_tui.model.playbook import STANDARD
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import local_time
@@ -33,11 +34,6 @@ ENTER_HINTS: Mapping[Answer, str] = {
     Answer.ATTEST: "attest",
     Answer.ACKNOWLEDGE: "agree…",
     Answer.CONTINUE: "let it stand",
-}
-
-STATEMENTS: Mapping[str, str] = {
-    "review": "All changes were reviewed{trunk}.",
-    "ci": "The pipeline of this commit passed.",
 }
 
 
@@ -210,7 +206,8 @@ class RunActs(RunStateScreen):
         """What is proposed to be confirmed: no more than this run has established."""
         commits = self.view.found("review", "commits") if self.view and step == "review" else ()
         trunk = one_line(str(commits[-1].value.get("trunk", ""))) if commits else ""
-        return STATEMENTS.get(step, "").format(trunk=f" and are on {trunk}" if trunk else "")
+        statement = next((spec.statement for spec in STANDARD.release if spec.id == step), "")
+        return statement.format(trunk=f" and are on {trunk}" if trunk else "")
 
     async def _attest(self, gate: Gate) -> None:
         now = local_time(self.session.clock.now().at)

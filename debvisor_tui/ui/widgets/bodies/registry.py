@@ -1,26 +1,16 @@
-"""Which body draws which step, by the step's id."""
+"""Which body draws which step: the one that the playbook names, else each fact in its own words."""
 
-from collections.abc import Mapping
+import importlib
+from typing import cast
 
-from debvisor_tui.ui.widgets.bodies import changes_in, database, service
+from debvisor_tui.model.playbook import STANDARD
 from debvisor_tui.ui.widgets.bodies.common import Body, plain
 
-BODIES: Mapping[str, Body] = {
-    "review": changes_in.review,
-    "ci": changes_in.ci,
-    "backup": database.backup,
-    "migration-check": database.migrations,
-    "pull": service.code,
-    "upgrade": database.revisions,
-    "restart": service.restart,
-    "health": service.health,
-    "smoke": service.smoke,
-    "monitor": service.monitor,
-    "revert-database": database.revisions,
-    "revert-release": service.code,
-    "restore-backup": database.restored,
-}
+BODIES = {spec.id: spec.body for spec in (*STANDARD.release, *STANDARD.rollback)}
 
 
 def body_of(step: str) -> Body:
-    return BODIES.get(step, plain)
+    module, _, name = BODIES.get(step, "").partition(".")
+    if not name:
+        return plain
+    return cast(Body, getattr(importlib.import_module(f"debvisor_tui.ui.widgets.bodies.{module}"), name))
