@@ -161,3 +161,37 @@ def test_one_layer_executes() -> None:
         if "template" not in path.parts and own.search(path.read_text(encoding="utf-8"))
     }
     assert found == {"system/execute.py", "system/call.py", "runner/launch.py"}
+
+
+#: What only one kind's own files may speak of, and where else it stands, with the reason.
+KINDS = {
+    r"to_commit|from_commit|\bsha\b|rev-parse|ls-tree|refs/": {
+        "adapters/sources/git/",
+        "store/engine.py",  # journals of before schema 0004
+        "store/migrations/",
+        "model/changes.py",  # which keys the change of a git source has
+        "model/artifacts.py",
+        "system/execute.py",  # what of git's environment must not reach other commands
+        "sandbox/",
+    },
+    r"pid_file|pid file": {"adapters/platforms/process.py", "config/platforms.py", "sandbox/"},
+    r"(?i)sqlite": {
+        "adapters/databases/sqlite/",
+        "adapters/databases/__init__.py",  # its line in the registry
+        "adapters/migrations/alembic_probe/",  # runs in the release's own Python, and closes what that can open
+        "config/settings.py",  # an example
+        "store/",
+        "sandbox/",
+    },
+}
+
+
+@pytest.mark.parametrize("words", KINDS)
+def test_what_is_of_one_kind_is_named_in_its_own_files_alone(words: str) -> None:
+    package, known = ROOT / "debvisor_tui", KINDS[words]
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "template" not in path.parts and re.search(words, path.read_text(encoding="utf-8"))
+    }
+    assert {name for name in found if not name.startswith(tuple(known))} == set()

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from debvisor_tui.adapters.registry import load
 from debvisor_tui.config.settings import Settings
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from debvisor_tui.adapters.databases.protocol import Database
 
 #: By the URL's scheme.
-DATABASES: Final = {"sqlite": "debvisor_tui.adapters.databases.sqlite.database:SQLite"}
+DATABASES: dict[str, str] = {"sqlite": "debvisor_tui.adapters.databases.sqlite.database:SQLite"}
 
 
 def open_database(url: str, cwd: Path) -> "Database":

@@ -47,8 +47,8 @@ def page(rows: Iterable[Content], look: Look) -> Content:
     return lines(folded)
 
 
-def short(sha: object) -> str:
-    return one_line(str(sha or "?"))[:7]
+def short(identity: object) -> str:
+    return one_line(str(identity or "?"))[:7]
 
 
 def text_of(value: object, fallback: str = "?") -> str:
