@@ -16,7 +16,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.views import RunView
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.lock import find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.spawn import start_release
 from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.store.history import History
@@ -35,7 +35,7 @@ class Bench:
             document["steps"] = {"review": {"command": list(review)}}
             self.sandbox.config_path.write_text(tomlkit.dumps(document), encoding="utf-8")
         self.settings = load_settings(self.sandbox.config_path)
-        self.places = Places(self.sandbox.state_dir, self.settings.name)
+        self.places = TargetPaths(self.sandbox.state_dir, self.settings.name)
 
     def command(self, *words: str) -> list[str]:
         options = ["--config", str(self.sandbox.config_path), "--state-dir", str(self.sandbox.state_dir)]

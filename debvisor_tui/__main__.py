@@ -1,5 +1,5 @@
 """`python -m debvisor_tui` is `debvisor-tui`."""
 
-from debvisor_tui.cli.quick import main
+from debvisor_tui.cli.entry import main
 
 main()

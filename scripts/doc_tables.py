@@ -69,7 +69,7 @@ def faults() -> str:
 
 
 def config_keys() -> str:
-    from debvisor_tui.config.known import all_keys, keys_of
+    from debvisor_tui.config.schema_walk import all_keys, keys_of
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.config.show import shown_default
 

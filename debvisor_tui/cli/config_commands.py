@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from debvisor_tui.config.places import HERE, NAME_RULE, is_name, target_path
+from debvisor_tui.config.discovery import HERE, NAME_RULE, is_name, target_path
 from debvisor_tui.model.errors import ConfigError, UsageError
 from debvisor_tui.model.text import one_line
 

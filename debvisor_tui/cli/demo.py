@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.caller import whoami
+from debvisor_tui.cli.error_handling import say
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import DebvisorError, UsageError
 
 if TYPE_CHECKING:
-    from debvisor_tui.runner.places import Places
+    from debvisor_tui.runner.paths import TargetPaths
     from debvisor_tui.sandbox.host import Sandbox
 
 PREFIX = "debvisor-demo-"
@@ -127,7 +127,7 @@ def _leave(sandbox: "Sandbox", choice: Choice, *, keep: bool) -> None:
     sandbox.destroy()
 
 
-def _unfinished(places: "Places") -> int:
+def _unfinished(places: "TargetPaths") -> int:
     """The run that has not ended, 0 if there is none."""
     from debvisor_tui.store.history import History
 
@@ -151,7 +151,7 @@ def _stop(folder: Path | None) -> None:
     say(f"Stopped. The sandbox in {sandbox.dir} is kept; remove the folder if it is not needed any more.")
 
 
-def _end_runner(places: "Places") -> None:
+def _end_runner(places: "TargetPaths") -> None:
     """End the runner of a sandbox by TERM; its run is then interrupted and can be taken up again."""
     import os
     import signal

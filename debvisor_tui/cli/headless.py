@@ -16,7 +16,7 @@ from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.times import local_time
 from debvisor_tui.model.views import Event, RunView
 from debvisor_tui.runner.client import RunnerClient
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store.history import History
 
 LAST_LINES = 20  # of a failed step's log are printed
@@ -47,7 +47,7 @@ class Policy:
 class Follower:
     """Follows a run, and the rollback that may come after it, to its end or to a gate that it may not pass."""
 
-    places: Places
+    places: TargetPaths
     person: Person
     policy: Policy
     out: TextIO = field(default_factory=lambda: sys.stdout)

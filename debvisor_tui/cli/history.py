@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.documents import print_json, run_document, state_words, summary_document
+from debvisor_tui.cli.error_handling import say
+from debvisor_tui.cli.json_output import print_json, run_document, state_words, summary_document
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import UsageError
@@ -151,7 +151,7 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Remove old ended runs with their logs; what a rollback could need stays."""
-    from debvisor_tui.cli.people import whoami
+    from debvisor_tui.cli.caller import whoami
     from debvisor_tui.runner.lock import TargetLock
     from debvisor_tui.store.journal import Journal
 

@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from debvisor_tui.cli.boundary import run_app
+from debvisor_tui.cli.error_handling import run_app
 from debvisor_tui.cli.target import Choice
 
 app = typer.Typer(

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.documents import print_json
+from debvisor_tui.cli.error_handling import say
+from debvisor_tui.cli.json_output import print_json
 from debvisor_tui.cli.playbook_work import JsonOption, TagOption, alone, needed_backups_of, settings_of, typed, work
 from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.tasks.backup_catalog import Backup
-    from debvisor_tui.tasks.standalone import StandaloneContext
+    from debvisor_tui.tasks.cli_context import StandaloneContext
 
 app = typer.Typer(
     name="backup",

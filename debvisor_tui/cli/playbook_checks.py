@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from debvisor_tui.cli.documents import print_json
+from debvisor_tui.cli.json_output import print_json
 from debvisor_tui.cli.playbook_work import JsonOption, settings_of, work
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.documents import print_json
+from debvisor_tui.cli.error_handling import say
+from debvisor_tui.cli.json_output import print_json
 from debvisor_tui.cli.playbook_work import JsonOption, alone, settings_of, work
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """What an upgrade with the code in place would do; destructive operations are marked. Nothing is changed."""
     from debvisor_tui.adapters.migrations.alembic import pending
-    from debvisor_tui.tasks.losses import count_losses
+    from debvisor_tui.tasks.data_loss import count_losses
     from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, warn
 
     settings = settings_of(context)
@@ -51,9 +51,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
 def upgrade(context: typer.Context) -> None:
     """Apply every pending migration of the code in place."""
     from debvisor_tui.adapters.migrations.alembic import pending
-    from debvisor_tui.tasks.losses import count_losses
+    from debvisor_tui.tasks.cli_context import StandaloneContext
+    from debvisor_tui.tasks.data_loss import count_losses
     from debvisor_tui.tasks.migration_check import drops_on_the_way_up, warn
-    from debvisor_tui.tasks.standalone import StandaloneContext
     from debvisor_tui.tasks.upgrade import upgrade_to_head
 
     settings = settings_of(context)
@@ -79,8 +79,8 @@ def downgrade(
     from debvisor_tui.model.errors import UsageError
     from debvisor_tui.model.text import one_line
     from debvisor_tui.model.wording import counted
+    from debvisor_tui.tasks.cli_context import StandaloneContext
     from debvisor_tui.tasks.revert_database import move_down
-    from debvisor_tui.tasks.standalone import StandaloneContext
 
     if not re.fullmatch(r"-[1-9]\d{0,3}|[A-Za-z0-9_]{1,64}", target):
         raise UsageError(f"{one_line(target, 80)!r} is no place to go down to", "Expected -1, a revision, or base.")

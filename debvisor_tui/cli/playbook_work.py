@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.caller import whoami
+from debvisor_tui.cli.error_handling import say
 from debvisor_tui.cli.target import Choice
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.model.gates import Gate
     from debvisor_tui.tasks.base import Reply
-    from debvisor_tui.tasks.standalone import StandaloneContext
+    from debvisor_tui.tasks.cli_context import StandaloneContext
 
 T = TypeVar("T")
 
@@ -58,8 +58,8 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
     """With the target's lock: no release runs meanwhile. A step of a run may do `what` itself. LockHeld if not."""
     from debvisor_tui.adapters.sources import open_source
     from debvisor_tui.model.errors import LockHeld
-    from debvisor_tui.runner.holders import holder_by_kernel
     from debvisor_tui.runner.lock import TargetLock, find_holder
+    from debvisor_tui.runner.lock_holder import holder_by_kernel
 
     places = (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
     places.prepare()
@@ -102,7 +102,7 @@ def work(
     from debvisor_tui.model.artifacts import Artifact
     from debvisor_tui.model.playbook import RunKind
     from debvisor_tui.tasks.base import Job
-    from debvisor_tui.tasks.standalone import StandaloneContext
+    from debvisor_tui.tasks.cli_context import StandaloneContext
 
     nothing = Artifact()  # no release is going on
     job = Job(RunKind.RELEASE, nothing, nothing, whoami())

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from debvisor_tui.cli.boundary import say
-from debvisor_tui.cli.documents import print_json, run_document, state_words, summary_document
-from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.caller import whoami
+from debvisor_tui.cli.error_handling import say
+from debvisor_tui.cli.json_output import print_json, run_document, state_words, summary_document
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import LockHeld, RunnerGone, UsageError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.scrub import scrub, scrub_all
+from debvisor_tui.model.secrets_registry import scrub, scrub_all
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import full_time
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from debvisor_tui.cli.headless import Policy
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
-    from debvisor_tui.runner.places import Places
-    from debvisor_tui.runner.standing import StandingHistory
+    from debvisor_tui.runner.live_history import LiveHistory
+    from debvisor_tui.runner.paths import TargetPaths
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; all else on stderr.")]
 Headless = Annotated[bool, typer.Option("--headless", help="Without a terminal.")]
@@ -111,7 +111,7 @@ def _attach_instead(held: LockHeld) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _follow(places: "Places", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
+def _follow(places: "TargetPaths", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
     from debvisor_tui.cli.headless import Follower
     from debvisor_tui.store.history import History
 
@@ -137,7 +137,7 @@ def attach(
 ) -> None:
     """Attach to the run that goes on, or take up one whose runner is gone."""
     from debvisor_tui.cli.tui import open_tui
-    from debvisor_tui.runner.going_on import runs_going_on
+    from debvisor_tui.runner.discovery import runs_going_on
     from debvisor_tui.runner.lock import find_holder
 
     given: Choice = context.obj
@@ -160,9 +160,9 @@ def attach(
 def status(context: typer.Context, as_json: Json = False) -> None:
     """What runs now, probed now, and the run that goes on."""
     from debvisor_tui.runner.left_behind import with_left_behind
+    from debvisor_tui.runner.live_history import LiveHistory
     from debvisor_tui.runner.lock import find_holder
-    from debvisor_tui.runner.standing import StandingHistory
-    from debvisor_tui.tasks.now import what_runs_now
+    from debvisor_tui.tasks.status import what_runs_now
 
     choice: Choice = context.obj
     settings = choice.settings()
@@ -172,7 +172,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     holder = find_holder(places)
     active, last, under_way, waits = None, [], "", None
     if places.has_journal():
-        history = StandingHistory(places)
+        history = LiveHistory(places)
         found = with_left_behind(found, history)
         active, last = history.active(), history.runs(limit=5)
         if active is not None and active.state is RunState.INTERRUPTED:
@@ -218,7 +218,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
             print(f"  {full_time(run.started_at)}  run {run.id}: {run.kind} {versions}, {state_words(run)}")
 
 
-def _waits(history: "StandingHistory", run: int) -> dict[str, Any] | None:
+def _waits(history: "LiveHistory", run: int) -> dict[str, Any] | None:
     """What the run waits for, and since when (unix seconds)."""
     view = history.run(run)
     if view is None or view.gate is None:
@@ -231,7 +231,7 @@ def _waits(history: "StandingHistory", run: int) -> dict[str, Any] | None:
     return {"kind": gate.kind, "step": gate.step, "title": step.title, "question": gate.question, "since": since}
 
 
-def _was_under_way(history: "StandingHistory", run: int) -> str:
+def _was_under_way(history: "LiveHistory", run: int) -> str:
     from debvisor_tui.ui.run_words import was_under_way
 
     view = history.run(run)
@@ -257,7 +257,7 @@ def rollback(
 ) -> None:
     """The way back of a release, from what it has really changed."""
     from debvisor_tui.model.rollback import RollbackOptions
-    from debvisor_tui.runner.way_back import last_release, plan_way_back
+    from debvisor_tui.runner.rollback_planning import last_release, plan_way_back
     from debvisor_tui.store.history import History
 
     choice: Choice = context.obj
@@ -296,10 +296,10 @@ def rollback(
     raise typer.Exit(EXIT_DONE if code == EXIT_ROLLED_BACK else code)
 
 
-def _refuse_if_another_runs(places: "Places", release: int) -> None:
+def _refuse_if_another_runs(places: "TargetPaths", release: int) -> None:
     """A runner that has another release in hand must end first: the way back would lead through its work."""
     from debvisor_tui.runner.lock import find_holder, lock_held
-    from debvisor_tui.runner.way_back import release_of
+    from debvisor_tui.runner.rollback_planning import release_of
     from debvisor_tui.store.history import History
 
     holder = find_holder(places)
@@ -314,7 +314,7 @@ def _refuse_if_another_runs(places: "Places", release: int) -> None:
 
 
 async def _start_rollback(
-    settings: "Settings", places: "Places", run: int, options: "RollbackOptions", person: Person
+    settings: "Settings", places: "TargetPaths", run: int, options: "RollbackOptions", person: Person
 ) -> int:
     """Ask the runner that still has the release in hand, or start one; the id of the rollback's run."""
     from debvisor_tui.runner.client import RunnerClient

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from debvisor_tui.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from debvisor_tui.config.glance import Face
+    from debvisor_tui.config.preview import TargetPreview
     from debvisor_tui.config.settings import Settings
-    from debvisor_tui.runner.going_on import GoingOn
-    from debvisor_tui.runner.places import Places
+    from debvisor_tui.runner.discovery import GoingOn
+    from debvisor_tui.runner.paths import TargetPaths
     from debvisor_tui.store.history import History
 
 
@@ -42,8 +42,8 @@ class Choice:
 
     def named(self) -> "Named | Settings":
         """The target's name and config file, without reading all of it: a runner that is started will do that."""
-        from debvisor_tui.config.glance import glance
-        from debvisor_tui.config.places import find_config
+        from debvisor_tui.config.discovery import find_config
+        from debvisor_tui.config.preview import glance
 
         path = find_config(self.config, self.target)
         face = glance(path)
@@ -54,8 +54,8 @@ class Choice:
 
         UsageError if there is no config and not just one run.
         """
-        from debvisor_tui.config.places import VARIABLE, find_config
-        from debvisor_tui.runner.places import STATE_DIR_VARIABLE
+        from debvisor_tui.config.discovery import VARIABLE, find_config
+        from debvisor_tui.runner.paths import STATE_DIR_VARIABLE
 
         if self.state_dir is not None or os.environ.get(STATE_DIR_VARIABLE):
             return self
@@ -73,14 +73,14 @@ class Choice:
             raise UsageError(f"{len(fitting)} runs go on. Which?", "\n".join(lines))
         return self
 
-    def places(self, settings: "Settings | Face | Named") -> "Places":
-        from debvisor_tui.runner.places import Places, find_state_dir
+    def places(self, settings: "Settings | TargetPreview | Named") -> "TargetPaths":
+        from debvisor_tui.runner.paths import TargetPaths, find_state_dir
 
-        return Places(find_state_dir(self.state_dir), settings.name)
+        return TargetPaths(find_state_dir(self.state_dir), settings.name)
 
     def history(self) -> "History":
         """The runs as they stand; UsageError if there is no journal yet."""
-        from debvisor_tui.runner.standing import StandingHistory
+        from debvisor_tui.runner.live_history import LiveHistory
 
         places = self.places(self.settings())
         if not places.has_journal():
@@ -88,4 +88,4 @@ class Choice:
                 f"There is no history of {places.target} yet: no release was started.",
                 f"It will be at {places.journal}.",
             )
-        return StandingHistory(places)
+        return LiveHistory(places)

@@ -1,6 +1,6 @@
 """From the command line into the terminal interface."""
 
-from debvisor_tui.cli.people import whoami
+from debvisor_tui.cli.caller import whoami
 from debvisor_tui.cli.target import Choice
 
 
@@ -17,8 +17,8 @@ def open_tui(
     It opens on run `attach`, the plan of a release to `plan`, or the way back of run `rollback`; else on the run
     in progress, if there is one, or on home.
     """
-    from debvisor_tui.config.glance import glance
-    from debvisor_tui.config.places import find_config
+    from debvisor_tui.config.discovery import find_config
+    from debvisor_tui.config.preview import glance
     from debvisor_tui.ui.start import prepare_terminal, run_tui
 
     # The first paint needs the target's name alone; all of the config is read, and judged, just after it.

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from debvisor_tui.config.known import Loc
-from debvisor_tui.config.places import find_config
+from debvisor_tui.config.discovery import find_config
 from debvisor_tui.config.problems import problems_of
+from debvisor_tui.config.schema_walk import Loc
 from debvisor_tui.config.secrets import SecretRef, url_passwords
 from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.suggest import unknown_key
 from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import ConfigError, Problem, UsageError
-from debvisor_tui.model.scrub import is_public, publish
+from debvisor_tui.model.secrets_registry import is_public, publish
 from debvisor_tui.model.text import one_line
 
 MAX_BYTES: Final = 1_048_576
@@ -26,7 +26,7 @@ _AT = re.compile(r"^(?P<what>.*) \(at (?P<where>line \d+, column \d+|end of docu
 
 
 def load_settings(config: Path | None = None, target: str | None = None) -> Settings:
-    """The settings of the config that is named, or found (config/places.py).
+    """The settings of the config that is named, or found (config/discovery.py).
 
     Relative paths in it are relative to its folder. `Settings.path` is the file, absolute; `Settings.warnings` says
     what is unwise in it. UsageError if there is no such file; ConfigError with every problem and its place.

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from debvisor_tui.config.known import Loc, choices, is_secret, lookup, model_in
+from debvisor_tui.config.schema_walk import Loc, choices, is_secret, lookup, model_in
 from debvisor_tui.config.secrets import EXPECTED, SecretRef
 from debvisor_tui.config.suggest import unknown_key, unknown_step
 from debvisor_tui.model.errors import Problem

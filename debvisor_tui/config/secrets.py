@@ -20,7 +20,7 @@ from pydantic import (
 
 from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.model.scrub import remember
+from debvisor_tui.model.secrets_registry import remember
 from debvisor_tui.system.call import call
 
 COMMAND_TIMEOUT: Final = 20.0  # seconds

@@ -16,7 +16,7 @@ from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url
 from debvisor_tui.config.sources import SOURCES
 from debvisor_tui.model import playbook
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.model.scrub import hidden, remember
+from debvisor_tui.model.secrets_registry import hidden, remember
 
 
 def _status_file(value: str, info: ValidationInfo) -> str:

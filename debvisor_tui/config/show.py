@@ -8,7 +8,7 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from debvisor_tui.config.known import by_kind, keys_of, models_of
+from debvisor_tui.config.schema_walk import by_kind, keys_of, models_of
 from debvisor_tui.config.secrets import EXPECTED, SecretRef
 from debvisor_tui.config.settings import NOT_KEYS, Settings
 from debvisor_tui.config.template import duration_text, is_duration

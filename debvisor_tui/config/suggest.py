@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from debvisor_tui.config.known import STEP_IDS, Loc, all_keys, keys_of, lookup
+from debvisor_tui.config.schema_walk import STEP_IDS, Loc, all_keys, keys_of, lookup
 from debvisor_tui.config.settings import Settings
 
 #: Keys of the design that this version does not know yet, by their dotted place.

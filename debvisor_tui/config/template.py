@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from tomlkit.items import Item
 
-from debvisor_tui.config.known import choices, is_list, keys_of, model_at
 from debvisor_tui.config.parts import Duration
+from debvisor_tui.config.schema_walk import choices, is_list, keys_of, model_at
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import UsageError
 

@@ -53,7 +53,7 @@ class Change:
     at: float = 0.0  # unix seconds of the intent
 
     @property
-    def moved_nothing(self) -> bool:
+    def is_noop(self) -> bool:
         """Whether it is known that what stood before still stood after; without an outcome nothing is known."""
         match self.kind:
             case ChangeKind.CODE | ChangeKind.IMAGE:

@@ -120,7 +120,7 @@ def plan_rollback(
     """
     standing = [c for c in changes if c.state is not ChangeState.UNDONE]
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
-    live = [c for c in standing if not c.moved_nothing]
+    live = [c for c in standing if not c.is_noop]
     restore = _restore(live, options, written)
     went_back = bool(undone & CODE)
     code = _code(live, to_version, went_back=went_back)

@@ -21,7 +21,7 @@ BACKUPS_OF: Final = 2
 
 def lasts(change: Change) -> bool:
     """Whether `change` is, or may be, still there: one without an outcome may."""
-    return change.kind in LASTING and change.state is not ChangeState.UNDONE and not change.moved_nothing
+    return change.kind in LASTING and change.state is not ChangeState.UNDONE and not change.is_noop
 
 
 def stands(kind: RunKind, state: RunState, changes: Iterable[Change]) -> bool:

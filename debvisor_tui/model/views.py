@@ -8,7 +8,7 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.states import RunState, StepState
 
@@ -24,7 +24,7 @@ class AttemptView:
     id: int
     number: int
     state: StepState
-    began: Moment
+    began: Instant
     ended_at: float | None
     seconds: float | None
     error: str
@@ -36,7 +36,7 @@ class AttemptView:
         """Unix seconds."""
         return self.began.at
 
-    def age(self, now: Moment) -> float:
+    def age(self, now: Instant) -> float:
         """Seconds that it took, or that it has been running at `now`."""
         return self.seconds if self.seconds is not None else elapsed(self.began, now)
 
@@ -101,7 +101,7 @@ class RunSummary:
     new: Artifact
     state: RunState
     operator: str
-    began: Moment
+    began: Instant
     ended_at: float | None
     seconds: float | None
     step: str = ""
@@ -120,7 +120,7 @@ class RunSummary:
         """Unix seconds."""
         return self.began.at
 
-    def age(self, now: Moment) -> float:
+    def age(self, now: Instant) -> float:
         """Seconds that it took, or that have gone by since its beginning at `now`."""
         return self.seconds if self.seconds is not None else elapsed(self.began, now)
 

@@ -11,8 +11,8 @@ from debvisor_tui import __version__
 from debvisor_tui.model.errors import NoReply, Refused, RunnerGone
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.text import one_line
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.peers import account, peer_of
-from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.protocol import FRAME_LIMIT, PROTO, BadFrame, Message, decode, encode
 
 HELLO_TIMEOUT = 5.0
@@ -79,7 +79,7 @@ class RunnerClient:
         self.run = welcome.run
 
     @classmethod
-    async def connect(cls, places: Places, person: Person, *, observe: bool = False) -> "RunnerClient":
+    async def connect(cls, places: TargetPaths, person: Person, *, observe: bool = False) -> "RunnerClient":
         """RunnerGone if no runner listens; Refused if it will not talk to this user, or to this program's version."""
         try:
             reader, writer = await asyncio.open_unix_connection(str(places.socket), limit=FRAME_LIMIT)
@@ -165,7 +165,7 @@ class RunnerClient:
             await self._writer.wait_closed()
 
 
-def _no_connection(places: Places, error: OSError) -> NoReturn:
+def _no_connection(places: TargetPaths, error: OSError) -> NoReturn:
     """Say why nobody could be spoken to: only where nobody listens is nothing running."""
     path = places.socket
     if isinstance(error, PermissionError):
@@ -183,7 +183,7 @@ def _no_connection(places: Places, error: OSError) -> NoReturn:
     raise RunnerGone("No release is running.", "Start one, or look at the history.") from error
 
 
-def _check_runner(places: Places, uid: int) -> None:
+def _check_runner(places: TargetPaths, uid: int) -> None:
     """Whoever listens there must be who owns the state: a stranger could have put a socket of its own there."""
     if uid not in {0, os.getuid(), places.owner}:
         raise Refused(

@@ -16,7 +16,7 @@ from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.text import Redactor, clean_all
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.runner.leftovers import MARK, new_mark
+from debvisor_tui.runner.orphans import MARK, new_mark
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.run_clock import RunClock
@@ -26,10 +26,10 @@ from debvisor_tui.system.execute import Completed, execute
 from debvisor_tui.system.failpoints import reach
 from debvisor_tui.system.failures import could_not_start, describe_failure, short_name
 from debvisor_tui.system.procfs import boot_id, identify
-from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
+from debvisor_tui.tasks.base import ChangeRecord, Job, Reply, StepCommand, StepContext
 
 
-class Desk(Protocol):
+class Operator(Protocol):
     """What the context needs of the engine: somebody to ask, and ears to tell."""
 
     async def ask(self, gate: Gate) -> Reply: ...
@@ -50,12 +50,12 @@ class RunnerContext(StepContext):
         clock: RunClock,
         log: StepLog,
         redact: Redactor,
-        desk: Desk,
+        desk: Operator,
     ) -> None:
         self.settings = settings
         self.job = job
         self.step = step
-        self.inbox: asyncio.Queue[Nudge] = asyncio.Queue(maxsize=100)
+        self.inbox: asyncio.Queue[StepCommand] = asyncio.Queue(maxsize=100)
         self._attempt = attempt
         self._recorder = recorder
         self._journal = recorder.journal

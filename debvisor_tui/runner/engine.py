@@ -17,11 +17,11 @@ from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import StepView
+from debvisor_tui.runner.commands import CommandHandler, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.context import RunnerContext
-from debvisor_tui.runner.desk import Desk, EndRun, Exit, RunLeft, StepUnderWay, exit_of
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
-from debvisor_tui.runner.recovery import Found as Leftovers
+from debvisor_tui.runner.recovery import OrphanReport
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
@@ -43,10 +43,10 @@ class Engine:
         history: History,
         clock: RunClock,
         redact: Redactor,
-        desk: Desk,
+        desk: CommandHandler,
         publish: Callable[[Message], None],
         auto: bool,
-        leftovers: Mapping[str, Leftovers] | None = None,
+        leftovers: Mapping[str, OrphanReport] | None = None,
         after_step: Callable[[str], Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -121,7 +121,7 @@ class Engine:
                 return Gate(GateKind.FAILED, step.id, what or f"{step.title} failed.", hint)
 
     async def _interrupted(self, step: StepView) -> Gate:
-        left = self._leftovers.get(step.id, Leftovers())
+        left = self._leftovers.get(step.id, OrphanReport())
         text = await self._inspect(step, left.told)
         found = self._found
         return Gate(

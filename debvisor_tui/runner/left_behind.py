@@ -46,4 +46,4 @@ def _note(now: Now, history: History) -> str:
 
 
 def _moved(view: RunView) -> tuple[Change, ...]:
-    return tuple(c for c in view.changes if c.kind is ChangeKind.DATABASE and not c.moved_nothing)
+    return tuple(c for c in view.changes if c.kind is ChangeKind.DATABASE and not c.is_noop)

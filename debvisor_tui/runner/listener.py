@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import COMMAND_LIMIT
 
 LOOK_EVERY = 2.0  # seconds
@@ -20,7 +20,7 @@ Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 class Listener:
     """Listens at the target's socket path. The target's lock must be held: what lies there is a dead runner's."""
 
-    def __init__(self, places: Places, accept: Accept) -> None:
+    def __init__(self, places: TargetPaths, accept: Accept) -> None:
         self._path = places.socket
         self._accept = accept
         self._server: asyncio.Server | None = None

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.times import local_day
-from debvisor_tui.runner.holders import Holder, holder_by_kernel
+from debvisor_tui.runner.lock_holder import Holder, holder_by_kernel
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.peers import account
-from debvisor_tui.runner.places import Places
 from debvisor_tui.system.procfs import identify
 
 ENDING_PATIENCE = 5.0  # seconds that a holder which is about to go is waited for
@@ -39,14 +39,14 @@ class _Held:
 class TargetLock:
     """Held from `acquire` until `release` or the end of the process."""
 
-    def __init__(self, places: Places, held: Sequence[_Held], holder: Holder) -> None:
+    def __init__(self, places: TargetPaths, held: Sequence[_Held], holder: Holder) -> None:
         self._held = held
         self._places = places
         self.holder = holder
         self._write(holder)
 
     @classmethod
-    def acquire(cls, places: Places, who: str, what: str, works_on: Sequence[Path] = ()) -> "TargetLock":
+    def acquire(cls, places: TargetPaths, who: str, what: str, works_on: Sequence[Path] = ()) -> "TargetLock":
         """LockHeld says who runs what since when; UsageError, that a folder cannot be opened.
 
         `works_on`: folders that no two runs may change at once, wherever these keep their state. One that is not
@@ -87,7 +87,7 @@ class TargetLock:
             new.rename(self._places.lock)
 
 
-def find_holder(places: Places) -> Holder | None:
+def find_holder(places: TargetPaths) -> Holder | None:
     """Who holds the target's lock now, or None if nobody does; UsageError if that cannot be known."""
     try:
         fd = _open(places.folder)
@@ -101,7 +101,7 @@ def find_holder(places: Places) -> Holder | None:
     return _words(places) or holder_by_kernel(places.folder) or Holder(0, "somebody", "a run", time.time())
 
 
-def find_lasting_holder(places: Places) -> Holder | None:
+def find_lasting_holder(places: TargetPaths) -> Holder | None:
     """As :func:`find_holder`, but one that is about to go is waited for, ENDING_PATIENCE at the most."""
     deadline = time.monotonic() + ENDING_PATIENCE
     while (holder := find_holder(places)) is not None and holder.ending and time.monotonic() < deadline:
@@ -109,7 +109,7 @@ def find_lasting_holder(places: Places) -> Holder | None:
     return holder
 
 
-def lock_held(places: Places) -> LockHeld:
+def lock_held(places: TargetPaths) -> LockHeld:
     holder = find_holder(places)
     if holder is None:
         return LockHeld(f"Another run of {places.target} was ending just now.", "Try again.")
@@ -184,7 +184,7 @@ def _try_lock(fd: int, kind: int, path: Path) -> bool:
     return True
 
 
-def _words(places: Places) -> Holder | None:
+def _words(places: TargetPaths) -> Holder | None:
     """What the holder wrote of itself; None if there is nothing, or what a dead one left."""
     try:
         holder = Holder(**json.loads(places.lock.read_bytes()))

@@ -18,9 +18,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from debvisor_tui.model.scrub import scrub_all
-from debvisor_tui.runner.own_log import take_output
-from debvisor_tui.runner.start_file import take_start, write_answer
+from debvisor_tui.model.secrets_registry import scrub_all
+from debvisor_tui.runner.handshake import take_start, write_answer
+from debvisor_tui.runner.log_file import take_output
 from debvisor_tui.system.failpoints import arm, at, reach
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ async def _run(start: dict[str, Any]) -> int:
     from debvisor_tui.model.errors import DebvisorError, JournalError, UsageError
     from debvisor_tui.model.people import Person
     from debvisor_tui.model.rollback import RollbackOptions
-    from debvisor_tui.runner.going_on import GoingOn, register, unregister
-    from debvisor_tui.runner.holders import words_of
+    from debvisor_tui.runner.discovery import GoingOn, register, unregister
     from debvisor_tui.runner.lock import TargetLock
+    from debvisor_tui.runner.lock_holder import words_of
+    from debvisor_tui.runner.paths import TargetPaths
     from debvisor_tui.runner.peers import Peer, person_behind
-    from debvisor_tui.runner.places import Places
 
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
@@ -88,7 +88,7 @@ async def _run(start: dict[str, Any]) -> int:
     planning: asyncio.Task[ReleasePlan] | None = None
     try:
         settings = load_settings(Path(start["config"]))
-        places = Places(Path(start["state_dir"]), settings.name)
+        places = TargetPaths(Path(start["state_dir"]), settings.name)
         places.prepare()
         lock = TargetLock.acquire(places, str(who), words_of(work), open_source(settings).locks())
         reach("locked")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from debvisor_tui.model.text import one_line
-from debvisor_tui.runner.leftovers import Leftover, end_leftovers, host_restarted_since
+from debvisor_tui.runner.orphans import Orphan, end_orphans, host_restarted_since
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.store.history import History
 
@@ -13,7 +13,7 @@ GONE = "its runner was gone while it ran"
 
 
 @dataclass(slots=True)
-class Found:
+class OrphanReport:
     """What was found running of a step, in sentences: `told` for the log, `danger` what runs on and must not."""
 
     told: list[str] = field(default_factory=list)
@@ -22,15 +22,15 @@ class Found:
 
 async def recover(
     recorder: Recorder, history: History, run: int, spared: Set[str] = frozenset()
-) -> Mapping[str, Found]:
+) -> Mapping[str, OrphanReport]:
     """Mark run `run`, which has no runner any more, as interrupted; what was found running of its steps, by step.
 
     `spared`: the steps whose commands may leave the service itself running.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, OrphanReport] = {}
     for child in history.children(run):
-        leftovers = await end_leftovers(child, spare=child.step in spared)
-        of_step = found.setdefault(child.step, Found())
+        leftovers = await end_orphans(child, spare=child.step in spared)
+        of_step = found.setdefault(child.step, OrphanReport())
         if host_restarted_since(child) and RESTARTED not in of_step.told:
             of_step.told.append(RESTARTED)
         for leftover in leftovers:
@@ -43,7 +43,7 @@ async def recover(
     return found
 
 
-def _told(leftover: Leftover) -> str:
+def _told(leftover: Orphan) -> str:
     name = f"pid {leftover.pid} ({one_line(leftover.command, 120)})"
     if leftover.spared:
         return f"{name} was left running by the restart, and runs on: it may be the service"

@@ -11,13 +11,13 @@ from typing import Any
 from debvisor_tui import __version__
 from debvisor_tui.model.errors import DebvisorError, Refused
 from debvisor_tui.model.people import Person
-from debvisor_tui.model.scrub import scrub
+from debvisor_tui.model.secrets_registry import scrub
 from debvisor_tui.model.text import one_line
+from debvisor_tui.runner.client_log import ClientLog, Note
 from debvisor_tui.runner.connection import COALESCED, FLUSH_INTERVAL, Connection, part
-from debvisor_tui.runner.guestbook import GuestBook, Note
 from debvisor_tui.runner.listener import Listener
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.peers import Peer, account, peer_of, person_behind
-from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.protocol import PROTO, Message, command_id, decode, encode
 
 HELLO_TIMEOUT = 5.0
@@ -36,9 +36,9 @@ Standing = Callable[[], tuple[int, int, Message | None]]
 class Server:
     """The first client operates. When it leaves, nobody does, until one takes over or the next one comes."""
 
-    def __init__(self, places: Places, handle: Handle, note: Note, standing: Standing) -> None:
+    def __init__(self, places: TargetPaths, handle: Handle, note: Note, standing: Standing) -> None:
         self._handle = handle
-        self._guests = GuestBook(note)
+        self._guests = ClientLog(note)
         self._standing = standing
         self._listener = Listener(places, self._accept)
         self._connections: set[Connection] = set()

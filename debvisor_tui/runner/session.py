@@ -18,18 +18,17 @@ from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, DONE_STEP_STATES, RunState
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan, RunSummary
-from debvisor_tui.runner.desk import Desk, RollBack
+from debvisor_tui.runner.commands import CommandHandler, RollBack
 from debvisor_tui.runner.engine import Engine
 from debvisor_tui.runner.lock import TargetLock
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
-from debvisor_tui.runner.recovery import Found as Leftovers
-from debvisor_tui.runner.recovery import recover
+from debvisor_tui.runner.recovery import OrphanReport, recover
+from debvisor_tui.runner.rollback_planning import plan_way_back, release_of
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.server import Server
 from debvisor_tui.runner.usual import usual_seconds
-from debvisor_tui.runner.way_back import plan_way_back, release_of
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.tasks.base import Job
@@ -39,7 +38,7 @@ from debvisor_tui.tasks.registry import spec_of, task_for
 class Session:
     """Owns the target while it lives: the lock is held by the caller, the journal is written here alone."""
 
-    def __init__(self, settings: Settings, places: Places, lock: TargetLock, how: str) -> None:
+    def __init__(self, settings: Settings, places: TargetPaths, lock: TargetLock, how: str) -> None:
         self._settings = settings
         self._places = places
         self._lock = lock
@@ -48,10 +47,10 @@ class Session:
         self._recorder = Recorder(Journal(places.journal), self._publish_event, self._journal_trouble)
         self._journal = self._recorder.journal
         self._history = History(places.journal)
-        self._desk = Desk(self._decide, self._check_way_back, self._publish)
+        self._desk = CommandHandler(self._decide, self._check_way_back, self._publish)
         self._server = Server(places, self._desk.handle, self._note, self._standing)
         self._indexing: asyncio.Task[None] | None = None
-        self._leftovers: Mapping[str, Leftovers] = {}
+        self._leftovers: Mapping[str, OrphanReport] = {}
         self._clock = RunClock()
         self._run = 0
         self._seq = self._history.last_seq()
@@ -172,11 +171,11 @@ class Session:
             what = f"the config has changed: {step.title} now runs {'; '.join(commands) or 'nothing'}"
             await self._recorder.do(self._journal.note, run.id, EventKind.RUNNER, {"what": what})
 
-    async def _recover(self, run: int) -> Mapping[str, Leftovers]:
+    async def _recover(self, run: int) -> Mapping[str, OrphanReport]:
         spared = {"restart"} if open_platform(self._settings).leaves_service else set()
         return await recover(self._recorder, self._history, run, spared)
 
-    async def _nothing_runs_on(self, run: int, found: Mapping[str, Leftovers]) -> None:
+    async def _nothing_runs_on(self, run: int, found: Mapping[str, OrphanReport]) -> None:
         """Keep what was found running of a run whose runner is gone; UsageError if it could not be ended."""
         told = [text for leftovers in found.values() for text in leftovers.told]
         danger = [clean(text, self._redact) for leftovers in found.values() for text in leftovers.danger]

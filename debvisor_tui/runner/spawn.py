@@ -13,11 +13,11 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
-from debvisor_tui.runner.argv import RunnerArgv
-from debvisor_tui.runner.holders import words_of
+from debvisor_tui.runner.handshake import read_answer, reserve, write_start
 from debvisor_tui.runner.launch import find_service, launch_service, launch_session
-from debvisor_tui.runner.places import Places
-from debvisor_tui.runner.start_file import read_answer, reserve, write_start
+from debvisor_tui.runner.lock_holder import words_of
+from debvisor_tui.runner.paths import TargetPaths
+from debvisor_tui.runner.runner_args import RunnerArgv
 from debvisor_tui.system.procfs import identify
 
 START_TIMEOUT = 120.0  # seconds; before it is ready the runner fetches from the origin
@@ -35,7 +35,7 @@ class Configured(Protocol):
 
 async def start_release(
     target: Configured,
-    places: Places,
+    places: TargetPaths,
     version: str,
     person: Person,
     *,
@@ -52,18 +52,18 @@ async def start_release(
 
 
 async def start_rollback(
-    target: Configured, places: Places, run: int, options: RollbackOptions, person: Person
+    target: Configured, places: TargetPaths, run: int, options: RollbackOptions, person: Person
 ) -> int:
     """Start the rollback of release `run`, which has no living runner; the id of the rollback's run."""
     return await _start(target, places, person, {"kind": "rollback", "run": run, "options": options.to_json()})
 
 
-async def start_resume(target: Configured, places: Places, run: int, person: Person) -> int:
+async def start_resume(target: Configured, places: TargetPaths, run: int, person: Person) -> int:
     """Start a new runner for run `run`, whose runner is gone."""
     return await _start(target, places, person, {"kind": "resume", "run": run})
 
 
-async def _start(target: Configured, places: Places, person: Person, work: dict[str, Any]) -> int:
+async def _start(target: Configured, places: TargetPaths, person: Person, work: dict[str, Any]) -> int:
     places.prepare()
     start = {
         "config": str(target.path.absolute()),
@@ -92,7 +92,7 @@ async def _start(target: Configured, places: Places, person: Person, work: dict[
     raise kind(str(answer["what"]), str(answer["hint"]))
 
 
-def _launch(folder: Path, start: dict[str, Any], places: Places) -> int | None:
+def _launch(folder: Path, start: dict[str, Any], places: TargetPaths) -> int | None:
     """Start the process, as a service if that can be; its pid, None if it is not known."""
     service = find_service()
     why_not = ""
@@ -131,7 +131,7 @@ def _umask() -> int:
     return before
 
 
-async def _wait(ready: Path, pid: int | None, places: Places) -> dict[str, Any]:
+async def _wait(ready: Path, pid: int | None, places: TargetPaths) -> dict[str, Any]:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         # Asked before the answer is looked for: a runner that cannot start answers, then ends.

@@ -1,7 +1,7 @@
 """How long each step of a release usually takes: by earlier runs; the watch by its configured time."""
 
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store.history import History
 
 
@@ -13,7 +13,7 @@ def usual_seconds(settings: Settings, history: History | None) -> dict[str, floa
     return usual
 
 
-def usual_at(settings: Settings, places: Places) -> dict[str, float]:
+def usual_at(settings: Settings, places: TargetPaths) -> dict[str, float]:
     """The same, from the target's journal if there is one."""
     if not places.has_journal():
         return usual_seconds(settings, None)

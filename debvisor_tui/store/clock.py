@@ -2,9 +2,9 @@
 
 import time
 
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.system.procfs import boot_id
 
 
-def present() -> Moment:
-    return Moment(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())
+def present() -> Instant:
+    return Instant(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())

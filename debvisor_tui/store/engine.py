@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from debvisor_tui.model.errors import JournalError
-from debvisor_tui.store.opening import connect, file_id, is_aside
-from debvisor_tui.store.trouble import unreadable, unwritable
+from debvisor_tui.store.connection import connect, file_id, is_aside
+from debvisor_tui.store.errors import unreadable, unwritable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

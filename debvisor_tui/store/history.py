@@ -14,7 +14,7 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Gate
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.playbook import Phase, RunKind
 from debvisor_tui.model.standing import stands
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState, StepState
@@ -33,7 +33,7 @@ from debvisor_tui.model.views import (
 from debvisor_tui.store import search
 from debvisor_tui.store import tables as t
 from debvisor_tui.store.engine import open_engine
-from debvisor_tui.store.trouble import unreadable
+from debvisor_tui.store.errors import unreadable
 
 USUAL_OF = 20  # attempts that the usual duration of a step is the median of
 
@@ -238,7 +238,7 @@ def _summary(row: Any) -> RunSummary:
         new=Artifact(row.to_version, row.to_identity),
         state=RunState(row.state),
         operator=row.operator,
-        began=Moment(row.started_at, row.started_uptime, row.boot_id),
+        began=Instant(row.started_at, row.started_uptime, row.boot_id),
         ended_at=row.ended_at,
         seconds=row.seconds,
         step=row.step,
@@ -254,7 +254,7 @@ def _steps(connection: Connection, run: int) -> tuple[StepView, ...]:
                 id=r.id,
                 number=r.number,
                 state=StepState(r.state),
-                began=Moment(r.started_at, r.started_uptime, r.boot_id),
+                began=Instant(r.started_at, r.started_uptime, r.boot_id),
                 ended_at=r.ended_at,
                 seconds=r.seconds,
                 error=r.error,

@@ -11,7 +11,7 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState, Facts
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Gate
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import undone_by
 from debvisor_tui.model.states import (
@@ -167,7 +167,7 @@ class Journal(JournalFile):
                 select(t.run.c.started_at, t.run.c.started_uptime, t.run.c.boot_id).where(t.run.c.id == run)
             )
             values["ended_at"] = func.coalesce(t.run.c.ended_at, tx.now)
-            values["seconds"] = func.coalesce(t.run.c.seconds, elapsed(Moment(*began), tx.moment))
+            values["seconds"] = func.coalesce(t.run.c.seconds, elapsed(Instant(*began), tx.moment))
         tx.execute(update(t.run).where(t.run.c.id == run).values(**values))
 
     def decide(self, run: int, step: str, who: str, answer: str, reason: str = "") -> None:

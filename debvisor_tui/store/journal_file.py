@@ -11,10 +11,10 @@ from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.views import Event
 from debvisor_tui.store import tables as t
 from debvisor_tui.store.clock import present
+from debvisor_tui.store.connection import FileId, file_id, wal_of
 from debvisor_tui.store.engine import check_readable, open_engine
-from debvisor_tui.store.opening import FileId, file_id, wal_of
-from debvisor_tui.store.put_back import put_back
-from debvisor_tui.store.trouble import another, unreadable
+from debvisor_tui.store.errors import another, unreadable
+from debvisor_tui.store.recover_file import put_back
 
 
 class JournalFile:

@@ -73,7 +73,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Nudge:
+class StepCommand:
     """A command to a running task: "extend" {"seconds": 300.0} or "pass" {"reason": …} at the monitor."""
 
     name: str
@@ -90,7 +90,7 @@ class StepContext(ABC):
     settings: Settings
     job: Job
     step: str
-    inbox: asyncio.Queue[Nudge]
+    inbox: asyncio.Queue[StepCommand]
 
     @abstractmethod
     def log(self, text: str, stream: str = "note") -> None:

@@ -11,7 +11,7 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.losses import count_losses, in_words
+from debvisor_tui.tasks.data_loss import count_losses, in_words
 from debvisor_tui.tasks.words import cli
 
 

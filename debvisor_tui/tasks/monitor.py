@@ -15,7 +15,7 @@ from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
 from debvisor_tui.tasks.attest import attest
-from debvisor_tui.tasks.base import Job, Nudge, StepContext
+from debvisor_tui.tasks.base import Job, StepCommand, StepContext
 
 EXTENSION = 300.0  # seconds that an inconclusive watch goes on for, when asked to
 MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most
@@ -155,7 +155,7 @@ class Watch:
                 return verdict
         return None
 
-    async def _heed(self, nudge: Nudge) -> Verdict | None:
+    async def _heed(self, nudge: StepCommand) -> Verdict | None:
         if nudge.name == "extend":
             seconds = nudge.args.get("seconds", 300.0)
             if isinstance(seconds, int | float) and 0 < seconds <= MAX_EXTENSION:

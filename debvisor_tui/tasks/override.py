@@ -11,7 +11,7 @@ from debvisor_tui.system.execute import Completed
 from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepContext, Task
-from debvisor_tui.tasks.witness import witnessed
+from debvisor_tui.tasks.change_tracking import witnessed
 
 
 class ManualTask:

@@ -12,7 +12,7 @@ from debvisor_tui.model.text import one_line
 from debvisor_tui.model.wording import counted
 from debvisor_tui.system.http import Http, HttpAnswer, origin
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.forms import Form, login_form
+from debvisor_tui.tasks.login_form import Form, login_form
 from debvisor_tui.tasks.words import cli
 
 REQUEST_TIMEOUT: Final = 15.0  # seconds

@@ -20,7 +20,7 @@ from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.losses import count_taken
+from debvisor_tui.tasks.data_loss import count_taken
 from debvisor_tui.tasks.words import cli
 
 

@@ -20,10 +20,10 @@ from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.text import one_line
 from debvisor_tui.ui.asks import Asks
 from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.drawing import literal
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.message import Message
-from debvisor_tui.ui.paint import literal
 from debvisor_tui.ui.screens.home import HomeScreen
 from debvisor_tui.ui.screens.too_small import TooSmallScreen, too_small
 from debvisor_tui.ui.session import Session

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.store.clock import present
 
 
 class Clock:
-    def now(self) -> Moment:
+    def now(self) -> Instant:
         return present()
 
 
@@ -17,5 +17,5 @@ class StandingClock(Clock):
 
     at: float
 
-    def now(self) -> Moment:
-        return Moment(self.at)
+    def now(self) -> Instant:
+        return Instant(self.at)

@@ -15,9 +15,9 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from debvisor_tui.ui.last_resort import LastResort
-from debvisor_tui.ui.line import Line
-from debvisor_tui.ui.typed import Typed
+from debvisor_tui.ui.exit_watchdog import LastResort
+from debvisor_tui.ui.input_parser import Typed
+from debvisor_tui.ui.terminal_writer import Line
 
 READ = 4096  # bytes
 ENDING_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)

@@ -197,7 +197,7 @@ class RunFeed:
                 if view is None or view.run.state not in UNFINISHED:
                     return None
                 if view.run.state is RunState.INTERRUPTED and not await self.has_runner():
-                    return None  # dead, and not slow: see runner/standing.py
+                    return None  # dead, and not slow: see runner/live_history.py
                 await asyncio.sleep(CONNECT_PAUSE)
         return None
 

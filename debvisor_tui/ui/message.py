@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from textual.content import Content
 
-from debvisor_tui.ui.paint import line
+from debvisor_tui.ui.drawing import line
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def half_done(view: RunView | None, step: str) -> bool:
     if view is None or view.step(step).state not in {StepState.FAILED, StepState.CANCELLED, StepState.INTERRUPTED}:
         return False
     changes = [change for change in view.changes if change.step == step]
-    return any(change.kind is ChangeKind.DATABASE or not change.moved_nothing for change in changes)
+    return any(change.kind is ChangeKind.DATABASE or not change.is_noop for change in changes)
 
 
 def _migrations(view: RunView) -> list[Migration]:

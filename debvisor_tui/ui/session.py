@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from debvisor_tui.config.glance import Face
+from debvisor_tui.config.preview import TargetPreview
 from debvisor_tui.model.people import Person
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.ui.clock import Clock
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class Session:
     def __init__(
         self,
         settings: "Settings | Callable[[], Settings]",
-        places: Places,
+        places: TargetPaths,
         person: Person,
         clock: Clock | None = None,
         *,
-        face: Face | None = None,
+        face: TargetPreview | None = None,
     ) -> None:
         self.places = places
         self.person = person
@@ -53,9 +53,9 @@ class Session:
         return self._settings
 
     @property
-    def face(self) -> Face:
+    def face(self) -> TargetPreview:
         if self._face is None:
-            self._face = Face(self.settings.name, self.settings.production, self.settings.platform.kind)
+            self._face = TargetPreview(self.settings.name, self.settings.production, self.settings.platform.kind)
         return self._face
 
     async def load(self) -> None:
@@ -76,9 +76,9 @@ class Session:
                 if not self.places.has_journal():
                     return default
                 # Imported here, in the thread: SQLAlchemy costs more than the whole first paint.
-                from debvisor_tui.runner.standing import StandingHistory
+                from debvisor_tui.runner.live_history import LiveHistory
 
-                self._history = StandingHistory(self.places)
+                self._history = LiveHistory(self.places)
             history = self._history
         return call(history)
 

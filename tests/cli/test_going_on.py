@@ -9,7 +9,7 @@ from release_host import ANNA, Host
 
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.runner.going_on import GoingOn, runs_going_on
+from debvisor_tui.runner.discovery import GoingOn, runs_going_on
 from debvisor_tui.runner.spawn import start_release
 from debvisor_tui.sandbox.host import Sandbox
 

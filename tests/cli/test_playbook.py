@@ -153,8 +153,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_nothing_is_moved_while_a_release_goes_on(panel: Panel, tmp_path: Path) -> None:
     hold = (
         "import sys, time; from pathlib import Path; from debvisor_tui.runner.lock import TargetLock\n"
-        "from debvisor_tui.runner.places import Places\n"
-        "places = Places(Path(sys.argv[1]), 'elsewhere'); places.prepare()\n"
+        "from debvisor_tui.runner.paths import TargetPaths\n"
+        "places = TargetPaths(Path(sys.argv[1]), 'elsewhere'); places.prepare()\n"
         "TargetLock.acquire(places, 'anna', 'release v1.1.0', [Path(sys.argv[2])]); print('held', flush=True)\n"
         "time.sleep(60)"
     )

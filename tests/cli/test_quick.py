@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from debvisor_tui.cli.quick import plain
+from debvisor_tui.cli.entry import plain
 from debvisor_tui.cli.target import Choice
 
 
@@ -30,5 +30,5 @@ def test_its_errors_are_those_of_the_whole_command_line(tmp_path: Path) -> None:
 
 
 def test_it_imports_no_command_line() -> None:
-    code = "import sys, debvisor_tui.cli.quick; sys.exit('typer' in sys.modules or 'pydantic' in sys.modules)"
+    code = "import sys, debvisor_tui.cli.entry; sys.exit('typer' in sys.modules or 'pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from debvisor_tui.cli.config_commands import app
-from debvisor_tui.config.known import all_keys
+from debvisor_tui.config.schema_walk import all_keys
 from debvisor_tui.model.errors import UsageError
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from debvisor_tui.config.known import all_keys
+from debvisor_tui.config.discovery import config_folders
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.parts import Duration, Kind, KindPart
-from debvisor_tui.config.places import config_folders
 from debvisor_tui.config.platforms import PLATFORMS
+from debvisor_tui.config.schema_walk import all_keys
 from debvisor_tui.config.show import effective, schema
 from debvisor_tui.config.sources import GitSettings
 from debvisor_tui.config.template import template

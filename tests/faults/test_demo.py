@@ -9,9 +9,9 @@ from pathlib import Path
 
 from terminal import Terminal
 
-from debvisor_tui.runner.going_on import runs_going_on
+from debvisor_tui.runner.discovery import runs_going_on
 from debvisor_tui.runner.lock import find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.sandbox.host import Sandbox
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_has_not_ended_stays_with_its_host(tmp_path: Path) -> None:
         terminal.type(b"\r")
         terminal.until(lambda text: "Nothing is touched yet" in text, "the plan")
         terminal.decide(b"\r", lambda text: "waiting for you" in text, "the first gate")
-        holder = find_holder(Places(sandbox.state_dir, "sandbox"))
+        holder = find_holder(TargetPaths(sandbox.state_dir, "sandbox"))
         assert holder is not None
         assert sandbox.config_path in [run.config for run in runs_going_on()]
         os.kill(holder.pid, signal.SIGKILL)

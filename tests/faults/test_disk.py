@@ -21,11 +21,11 @@ from debvisor_tui.model.errors import DebvisorError, NoReply
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.runner.client import RunnerClient
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.spawn import start_release, start_resume
 from debvisor_tui.runner.step_log import HIGH_WATER
 from debvisor_tui.sandbox.host import Sandbox
-from debvisor_tui.store.opening import BUSY_TIMEOUT
+from debvisor_tui.store.connection import BUSY_TIMEOUT
 
 LINES = 3000
 TALKS = f"""
@@ -86,8 +86,8 @@ class Small(Host):
     disk: Path
 
     @property
-    def places(self) -> Places:
-        return Places(self.disk, "sandbox")
+    def places(self) -> TargetPaths:
+        return TargetPaths(self.disk, "sandbox")
 
     def fill(self) -> Path:
         """Fill the disk to its last block; what does it."""

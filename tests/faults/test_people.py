@@ -20,7 +20,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Event
 from debvisor_tui.runner.client import RunnerClient
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import encode
 from debvisor_tui.runner.spawn import start_release
 from debvisor_tui.sandbox.host import Sandbox
@@ -192,7 +192,7 @@ def test_a_second_release_finds_the_lock_however_it_looks_for_a_way_in(host: Hos
         places.lock.unlink()  # "it is stuck"
         with pytest.raises(LockHeld, match=r" runs release v1\.1\.0 on sandbox since "):
             await start_release(host.settings, places, "v1.1.0", Person("bert"))
-        elsewhere = Places(host.sandbox.dir / "elsewhere", "sandbox")
+        elsewhere = TargetPaths(host.sandbox.dir / "elsewhere", "sandbox")
         with pytest.raises(LockHeld, match=rf"It keeps its state in {places.state_dir}\.") as refused:
             await start_release(host.settings, elsewhere, "v1.1.0", Person("bert"))
         assert f"debvisor-tui --state-dir {places.state_dir} attach" in refused.value.hint
@@ -208,7 +208,7 @@ def test_a_second_release_finds_the_lock_however_it_looks_for_a_way_in(host: Hos
     asyncio.run(story())
 
 
-async def _end(places: Places) -> None:
+async def _end(places: TargetPaths) -> None:
     async with asyncio.timeout(30):
         history = History(places.journal)
         await until(lambda: (view := history.run(1)) is not None and view.gate is not None, "its first gate")
@@ -230,7 +230,7 @@ async def _all(client: RunnerClient) -> None:
 @only_root
 def test_another_user_can_neither_see_nor_do_anything(host: Host) -> None:
     code = """
-places = Places(Path(sys.argv[1]), "sandbox")
+places = TargetPaths(Path(sys.argv[1]), "sandbox")
 async def main():
     for what in (client.RunnerClient.connect(places, Person("root")), asyncio.to_thread(find_holder, places),
                  spawn.start_release(None, places, "v1.1.0", Person("root"))):

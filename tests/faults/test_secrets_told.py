@@ -62,11 +62,11 @@ secret = load_settings(Path(sys.argv[1])).secrets()[0]
 def crash():
     raise RuntimeError(f"cannot log in as oncall:{secret}")
 if sys.argv[2] == "runner":
-    from debvisor_tui.runner.own_log import take_output
+    from debvisor_tui.runner.log_file import take_output
     take_output(Path(sys.argv[3]))
     crash()
 import typer
-from debvisor_tui.cli.boundary import run_app
+from debvisor_tui.cli.error_handling import run_app
 app = typer.Typer()
 app.callback(invoke_without_command=True)(crash)
 sys.argv[1:] = []

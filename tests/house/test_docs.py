@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from debvisor_tui.config.known import all_keys
+from debvisor_tui.config.schema_walk import all_keys
 from debvisor_tui.sandbox.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]

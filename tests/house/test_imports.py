@@ -17,7 +17,7 @@ HEAVY = ("textual", "rich", "sqlalchemy", "alembic", "httpx", "docker", "pydanti
 
 #: Module → what must not come with it. What a screen shows first needs none of these.
 LIGHT = {
-    "debvisor_tui.cli.quick": (*HEAVY, "typer"),
+    "debvisor_tui.cli.entry": (*HEAVY, "typer"),
     "debvisor_tui.cli.main": HEAVY,
     "debvisor_tui.cli.playbook": HEAVY,
     "debvisor_tui.ui.app": tuple(set(HEAVY) - {"textual", "rich"}),
@@ -124,7 +124,7 @@ def test_a_module_brings_no_more_than_it_needs(module: str) -> None:
     assert loaded_by(f"import {module}") & set(LIGHT[module]) == set()
 
 
-@pytest.mark.parametrize("program", ["debvisor_tui.cli.quick", "debvisor_tui.cli.playbook"])
+@pytest.mark.parametrize("program", ["debvisor_tui.cli.entry", "debvisor_tui.cli.playbook"])
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_version_and_help_import_nothing_heavy(program: str, option: str) -> None:
     code = (

@@ -267,7 +267,7 @@ def test_whatever_was_recorded_the_plan_keeps_its_promises(
     way = plan_rollback(7, "v2", "v1", changes, options, losses, begun=begun)
     assert [a.step for a in way.actions] == ORDER, "each once, the database first"
     enabled = steps(way)
-    live = {c.kind for c in changes if c.state is not ChangeState.UNDONE and not c.moved_nothing}
+    live = {c.kind for c in changes if c.state is not ChangeState.UNDONE and not c.is_noop}
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
     for of in way.actions:
         assert of.does
@@ -285,9 +285,7 @@ def test_whatever_was_recorded_the_plan_keeps_its_promises(
     if down.enabled:
         assert down.facts["revision"] == moved[0].before["revision"], "to where it was recorded, nowhere else"
         assert not (undone & RELEASED and not live & RELEASED), "the code that knows the way is still there"
-    released = [
-        c for c in changes if c.kind in RELEASED and c.state is not ChangeState.UNDONE and not c.moved_nothing
-    ]
+    released = [c for c in changes if c.kind in RELEASED and c.state is not ChangeState.UNDONE and not c.is_noop]
     assert ("revert-release" in enabled) == bool(released)
     if released:
         assert action(way, "revert-release").facts == released[0].before

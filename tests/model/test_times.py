@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from debvisor_tui.model import times
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_columns_keep_their_width(then: float, now: float) -> None:
 def test_a_duration_is_never_negative_and_the_wall_clock_does_not_change_it(
     wall: float, later: float, up: float, more: float
 ) -> None:
-    same = elapsed(Moment(wall, up, "boot"), Moment(later, up + more, "boot"))
+    same = elapsed(Instant(wall, up, "boot"), Instant(later, up + more, "boot"))
     assert same == pytest.approx(more, abs=1e-3)
-    assert elapsed(Moment(wall, up, "boot"), Moment(later, 1.0, "another")) == max(later - wall, 0.0)
-    assert elapsed(Moment(wall), Moment(later)) >= 0.0
+    assert elapsed(Instant(wall, up, "boot"), Instant(later, 1.0, "another")) == max(later - wall, 0.0)
+    assert elapsed(Instant(wall), Instant(later)) >= 0.0

@@ -10,10 +10,10 @@ from release_host import Host
 
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.model.scrub import remember
+from debvisor_tui.model.secrets_registry import remember
 from debvisor_tui.model.text import REDACTED, Redactor
-from debvisor_tui.runner import ask
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner import query_client
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.sandbox.host import Sandbox
 
 LAST = "ValueError: a\x1b]0;title\x07b s3cr3t-word c\x9b2J"
@@ -30,7 +30,7 @@ def test_the_last_words_of_a_question_that_failed_are_made_safe(
     monkeypatch.setattr(sys, "executable", str(dies))
     remember("s3cr3t-word")
     with pytest.raises(WorkFailed) as caught:
-        asyncio.run(ask.ask_now(settings, Places(tmp_path, "sandbox")))
+        asyncio.run(query_client.ask_now(settings, TargetPaths(tmp_path, "sandbox")))
     assert caught.value.what == "The question about now failed: ValueError: ab •••••• c"
 
 
@@ -38,9 +38,9 @@ def test_the_last_words_of_a_question_that_failed_are_made_safe(
 @pytest.mark.parametrize("password", ["deploy", "probes", "review", "oncall", "state"])
 def test_a_password_that_is_a_common_word_breaks_no_answer_and_no_way_back(host: Host, password: str) -> None:
     host.configure(lambda c: c["smoke"].update(password=password))
-    plan = asyncio.run(ask.ask_plan(host.settings, host.places, "v1.1.0"))
+    plan = asyncio.run(query_client.ask_plan(host.settings, host.places, "v1.1.0"))
     assert plan.problems == ()
-    assert asyncio.run(ask.ask_now(host.settings, host.places)).version == "v1.0.0"
+    assert asyncio.run(query_client.ask_now(host.settings, host.places)).version == "v1.0.0"
 
 
 def test_a_password_that_stands_in_the_config_is_warned_of_and_struck_out_of_urls(tmp_path: Path) -> None:
@@ -66,5 +66,5 @@ def test_an_answer_of_another_version_is_a_sentence_and_not_the_end(
     other.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(other))
     with pytest.raises(WorkFailed, match="is of another version of debvisor-tui") as caught:
-        asyncio.run(ask.ask_now(settings, Places(tmp_path, "sandbox")))
+        asyncio.run(query_client.ask_now(settings, TargetPaths(tmp_path, "sandbox")))
     assert "start it again" in caught.value.hint

@@ -9,7 +9,7 @@ from debvisor_tui.model.errors import Refused
 from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
-from debvisor_tui.runner.desk import Desk, StepUnderWay
+from debvisor_tui.runner.commands import CommandHandler, StepUnderWay
 
 ANNA = Person("anna")
 
@@ -35,8 +35,8 @@ async def _nothing() -> None:
     pass
 
 
-def watching(journal: Journal) -> tuple[Desk, StepUnderWay]:
-    desk = Desk(journal.decide, _check, lambda _: None)
+def watching(journal: Journal) -> tuple[CommandHandler, StepUnderWay]:
+    desk = CommandHandler(journal.decide, _check, lambda _: None)
     task = asyncio.create_task(asyncio.Event().wait())
     desk.running = StepUnderWay("monitor", task, asyncio.Queue(), frozenset({"extend", "pass"}))
     return desk, desk.running

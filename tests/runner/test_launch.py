@@ -17,9 +17,9 @@ from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.runner import launch, spawn
+from debvisor_tui.runner.handshake import read_answer, reserve, take_start, write_answer, write_start
 from debvisor_tui.runner.launch import PROPERTIES, find_service, logout_ends_it
 from debvisor_tui.runner.spawn import start_release
-from debvisor_tui.runner.start_file import read_answer, reserve, take_start, write_answer, write_start
 from debvisor_tui.store.history import History
 
 SECRET = "hunter2-of-the-environment"
@@ -182,11 +182,11 @@ from pathlib import Path
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.model.people import Person
 from debvisor_tui.runner import launch, spawn
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.spawn import start_release
 launch.SYSTEMD = Path(sys.argv[3])
 settings = load_settings(Path(sys.argv[1]))
-run = asyncio.run(start_release(settings, Places(Path(sys.argv[2]), "sandbox"), "v1.1.0", Person("anna")))
+run = asyncio.run(start_release(settings, TargetPaths(Path(sys.argv[2]), "sandbox"), "v1.1.0", Person("anna")))
 print(run, flush=True)
 sys.stdin.read()
 """

@@ -25,9 +25,9 @@ from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import REDACTED
 from debvisor_tui.model.views import Child
-from debvisor_tui.runner import leftovers
-from debvisor_tui.runner.leftovers import MARK, Leftover, end_leftovers, new_mark
+from debvisor_tui.runner import orphans as leftovers
 from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.orphans import MARK, Orphan, end_orphans, new_mark
 from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume
 from debvisor_tui.store.history import History
@@ -80,8 +80,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "GRACE", 0.3)
 
 
-def end(child: Child) -> list[Leftover]:
-    return asyncio.run(end_leftovers(child, spare=child.step == "restart"))
+def end(child: Child) -> list[Orphan]:
+    return asyncio.run(end_orphans(child, spare=child.step == "restart"))
 
 
 def let_go(child: Child) -> Child:
@@ -217,7 +217,7 @@ leftovers.GRACE = leftovers.AFTER_KILL = 0.1
 for known in (True, False):
     it = Child(**eval(sys.argv[1]))
     it = it if known else Child(it.id, it.step, it.nonce, it.boot_id, it.argv, None, None)
-    found = asyncio.run(leftovers.end_leftovers(it))
+    found = asyncio.run(leftovers.end_orphans(it))
     print([leftover.pid for leftover in found[:1]], [leftover.ended for leftover in found if leftover.ended])"""
     assert said_by_nobody(code, repr(asdict(child))) == f"[{child.pid}] []\n[] []\n"
     assert alive(child)

@@ -16,16 +16,17 @@ from other_user import NOBODY, as_nobody, only_root, said_by_nobody
 from other_user import open_folder as open_folder
 
 from debvisor_tui.model.errors import LockHeld, UsageError
-from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.lock import TargetLock, find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
+from debvisor_tui.runner.runner_args import RunnerArgv
 
 HOLD = """
 import sys
 from pathlib import Path
 from debvisor_tui.runner.lock import TargetLock
-from debvisor_tui.runner.places import Places
-lock = TargetLock.acquire(Places(Path(sys.argv[1]), "t"), "anna (ssh)", "release v2", [Path(p) for p in sys.argv[2:]])
+from debvisor_tui.runner.paths import TargetPaths
+paths = TargetPaths(Path(sys.argv[1]), "t")
+lock = TargetLock.acquire(paths, "anna (ssh)", "release v2", [Path(p) for p in sys.argv[2:]])
 lock.name_run(42)
 print("held", flush=True)
 sys.stdin.read()
@@ -33,8 +34,8 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    places = Places(tmp_path, "t")
+def places(tmp_path: Path) -> TargetPaths:
+    places = TargetPaths(tmp_path, "t")
     places.prepare()
     return places
 
@@ -50,7 +51,7 @@ def held(*args: str | Path) -> "Iterator[subprocess.Popen[str]]":
         yield holder
 
 
-def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: Places, tmp_path: Path) -> None:
+def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: TargetPaths, tmp_path: Path) -> None:
     with held(tmp_path) as holder:
         with pytest.raises(LockHeld, match=r"anna \(ssh\) runs release v2 on t since .* \(run 42, process \d+\)"):
             TargetLock.acquire(places, "bert", "release v3")
@@ -63,14 +64,14 @@ def test_a_second_run_hears_who_runs_what_and_a_killed_holder_frees_it(places: P
         TargetLock.acquire(places, "bert", "release v3").release()
 
 
-def test_removing_the_lock_file_does_not_let_a_second_run_in(places: Places, tmp_path: Path) -> None:
+def test_removing_the_lock_file_does_not_let_a_second_run_in(places: TargetPaths, tmp_path: Path) -> None:
     with held(tmp_path) as holder:
         places.lock.unlink()
         with pytest.raises(LockHeld, match=rf"since .* \(process {holder.pid}\)"):  # what the kernel knows
             TargetLock.acquire(places, "bert", "release v3")
 
 
-def test_a_lock_held_since_another_day_says_which(places: Places, tmp_path: Path) -> None:
+def test_a_lock_held_since_another_day_says_which(places: TargetPaths, tmp_path: Path) -> None:
     with held(tmp_path):
         words = json.loads(places.lock.read_bytes())
         places.lock.write_text(json.dumps(words | {"since": time.time() - 3 * 86_400}), encoding="utf-8")
@@ -79,7 +80,7 @@ def test_a_lock_held_since_another_day_says_which(places: Places, tmp_path: Path
         assert refused.value.hint == "Attach to it: debvisor-tui attach"
 
 
-def test_what_a_dead_holder_said_of_itself_is_not_taken_for_the_next_ones_words(places: Places) -> None:
+def test_what_a_dead_holder_said_of_itself_is_not_taken_for_the_next_ones_words(places: TargetPaths) -> None:
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
     lock = TargetLock.acquire(places, "anna", "release v2")
@@ -92,7 +93,7 @@ def test_what_a_dead_holder_said_of_itself_is_not_taken_for_the_next_ones_words(
     assert "dead" not in holder.who
 
 
-def test_a_child_does_not_inherit_the_lock(places: Places, tmp_path: Path) -> None:
+def test_a_child_does_not_inherit_the_lock(places: TargetPaths, tmp_path: Path) -> None:
     lock = TargetLock.acquire(places, "anna", "release v2", [tmp_path])
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         lock.release()
@@ -101,7 +102,7 @@ def test_a_child_does_not_inherit_the_lock(places: Places, tmp_path: Path) -> No
         assert child.poll() is None
 
 
-def test_who_is_refused_frees_nothing(places: Places, tmp_path: Path) -> None:
+def test_who_is_refused_frees_nothing(places: TargetPaths, tmp_path: Path) -> None:
     lock = TargetLock.acquire(places, "anna", "release v2")
     for _ in range(2):
         with pytest.raises(LockHeld, match="anna runs release v2"):
@@ -109,7 +110,7 @@ def test_who_is_refused_frees_nothing(places: Places, tmp_path: Path) -> None:
     lock.release()
 
 
-def test_of_many_that_come_at_once_one_gets_the_lock(places: Places, tmp_path: Path) -> None:
+def test_of_many_that_come_at_once_one_gets_the_lock(places: TargetPaths, tmp_path: Path) -> None:
     got: list[TargetLock] = []
     refused: list[LockHeld] = []
 
@@ -128,7 +129,7 @@ def test_of_many_that_come_at_once_one_gets_the_lock(places: Places, tmp_path: P
     got[0].release()
 
 
-def test_a_holder_that_is_ending_is_waited_for(places: Places) -> None:
+def test_a_holder_that_is_ending_is_waited_for(places: TargetPaths) -> None:
     lock = TargetLock.acquire(places, "anna", "release v2")
     lock.say_ending()
     timer = threading.Timer(0.2, lock.release)
@@ -137,7 +138,7 @@ def test_a_holder_that_is_ending_is_waited_for(places: Places) -> None:
     timer.join()
 
 
-def test_a_full_disk_takes_the_words_and_not_the_lock(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_takes_the_words_and_not_the_lock(places: TargetPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -155,27 +156,27 @@ def test_the_same_checkout_from_another_state_folder_is_the_same_target(tmp_path
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     for name in ("a", "b"):
-        Places(tmp_path / name, "t").prepare()
+        TargetPaths(tmp_path / name, "t").prepare()
     with held(tmp_path / "a", checkout) as holder:
         with pytest.raises(LockHeld, match=rf"has locked {checkout} since .*: .*python.* \(process {holder.pid}"):
-            TargetLock.acquire(Places(tmp_path / "b", "t"), "bert", "release v3", [checkout])
-        assert find_holder(Places(tmp_path / "b", "t")) is None, "what was taken first is given back"
+            TargetLock.acquire(TargetPaths(tmp_path / "b", "t"), "bert", "release v3", [checkout])
+        assert find_holder(TargetPaths(tmp_path / "b", "t")) is None, "what was taken first is given back"
     assert list(checkout.iterdir()) == [], "nothing is written where the service's code lies"
-    TargetLock.acquire(Places(tmp_path / "b", "t"), "bert", "release v3", [checkout, tmp_path / "no"]).release()
+    TargetLock.acquire(TargetPaths(tmp_path / "b", "t"), "bert", "release v3", [checkout, tmp_path / "no"]).release()
 
 
 @only_root
 def test_nobodys_runner_is_named_to_root_with_where_it_keeps_its_state(open_folder: Path) -> None:
     checkout = open_folder / "checkout"
     checkout.mkdir()
-    theirs, mine = Places(open_folder / "theirs", "t"), Places(open_folder / "mine", "t")
+    theirs, mine = TargetPaths(open_folder / "theirs", "t"), TargetPaths(open_folder / "mine", "t")
     theirs.folder.mkdir(parents=True)
     os.chown(theirs.folder, NOBODY.pw_uid, NOBODY.pw_gid)
     mine.prepare()
     # Its command line is that of a runner.
     runner = RunnerArgv(str(checkout), "t.toml", str(theirs.state_dir), "release v1.2.0", "nobody")
     code = """
-lock = TargetLock.acquire(Places(Path(sys.argv[4]), "t"), "x", "x", [Path(sys.argv[2])])
+lock = TargetLock.acquire(TargetPaths(Path(sys.argv[4]), "t"), "x", "x", [Path(sys.argv[2])])
 print("held", flush=True); sys.stdin.read()"""
     with as_nobody(code, *runner.words[3:]) as holder:
         assert holder.stdout is not None
@@ -193,11 +194,11 @@ print("held", flush=True); sys.stdin.read()"""
 @pytest.mark.parametrize(
     "call", ["find_holder(places)", "TargetLock.acquire(places, 'nobody', 'release v2')", "places.has_journal()"]
 )
-def test_a_folder_that_another_may_not_read_is_no_lock_and_not_free(places: Places, call: str) -> None:
+def test_a_folder_that_another_may_not_read_is_no_lock_and_not_free(places: TargetPaths, call: str) -> None:
     lock = TargetLock.acquire(places, "anna", "release v2")
     said = said_by_nobody(
         f"""
-places = Places(Path(sys.argv[1]), "t")
+places = TargetPaths(Path(sys.argv[1]), "t")
 try:
     print("no error:", {call})
 except DebvisorError as error:
@@ -209,14 +210,14 @@ except DebvisorError as error:
     assert f"folder {places.folder} cannot be read: Permission denied.\n" in said
 
 
-def test_a_checkout_that_cannot_be_read_is_no_lock(places: Places, tmp_path: Path) -> None:
+def test_a_checkout_that_cannot_be_read_is_no_lock(places: TargetPaths, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(UsageError, match="cannot be read: Too many levels of symbolic links"):
         TargetLock.acquire(places, "anna", "release v2", [tmp_path / "loop"])
     assert find_holder(places) is None
 
 
-def test_the_folders_are_private(places: Places) -> None:
+def test_the_folders_are_private(places: TargetPaths) -> None:
     assert places.folder.stat().st_mode & 0o777 == 0o700
     places.folder.chmod(0o777)
     with pytest.raises(UsageError, match="everybody may write to it"):
@@ -226,16 +227,16 @@ def test_the_folders_are_private(places: Places) -> None:
 def test_a_state_folder_that_cannot_be_made_is_said_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be used: Not a directory"):
-        Places(tmp_path / "file", "t").prepare()
+        TargetPaths(tmp_path / "file", "t").prepare()
 
 
-def test_what_lies_in_the_sockets_place_is_said_before_anything_starts(places: Places) -> None:
+def test_what_lies_in_the_sockets_place_is_said_before_anything_starts(places: TargetPaths) -> None:
     places.socket.mkdir()
     with pytest.raises(UsageError, match="is not a socket"):
         places.prepare()
 
 
 def test_a_socket_path_that_is_too_long_is_moved(tmp_path: Path) -> None:
-    long = Places(tmp_path / ("x" * 120), "t")
+    long = TargetPaths(tmp_path / ("x" * 120), "t")
     assert len(os.fsencode(long.socket)) <= 100
-    assert long.socket != Places(tmp_path / ("y" * 120), "t").socket
+    assert long.socket != TargetPaths(tmp_path / ("y" * 120), "t").socket

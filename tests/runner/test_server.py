@@ -22,8 +22,8 @@ from debvisor_tui.model.events import EventKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.runner import listener, server
 from debvisor_tui.runner.client import RunnerClient
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.peers import Peer, account, person_behind
-from debvisor_tui.runner.places import Places
 from debvisor_tui.runner.protocol import FRAME_LIMIT, encode
 from debvisor_tui.runner.server import Server
 
@@ -39,7 +39,7 @@ def known(name: str) -> str:
 class Desk:
     """Where a run would be: what was commanded and journaled, and what holds either up."""
 
-    places: Places
+    places: TargetPaths
     server: Server = field(init=False)
     commands: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     notes: list[Mapping[str, Any]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Desk:
 async def desk(folder: Path, *, journal: bool = True) -> AsyncIterator[Desk]:
     """A server on a real socket; it leaves no task and no file descriptor behind."""
     there = open_files()
-    places = Places(folder, "t")
+    places = TargetPaths(folder, "t")
     places.prepare()
     made = Desk(places)
     made.server = Server(places, made.handle, made.note, lambda: (7, 42, None))
@@ -541,7 +541,7 @@ def test_another_version_of_the_same_protocol_is_told_once_and_recorded(
 )
 def test_a_runner_of_another_version_is_a_sentence_not_a_crash(tmp_path: Path, answer: dict[str, Any]) -> None:
     async def story() -> None:
-        places = Places(tmp_path, "t")
+        places = TargetPaths(tmp_path, "t")
         places.prepare()
 
         def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -559,7 +559,7 @@ def test_a_runner_of_another_version_is_a_sentence_not_a_crash(tmp_path: Path, a
 
 def test_no_runner_is_no_runner(tmp_path: Path) -> None:
     async def story() -> None:
-        places = Places(tmp_path, "t")
+        places = TargetPaths(tmp_path, "t")
         with pytest.raises(RunnerGone, match="No release is running"):
             await RunnerClient.connect(places, Person("anna"))
         places.prepare()
@@ -618,7 +618,7 @@ try:
 except ConnectionResetError: pass"""
     polite = """
 async def main():
-    try: print(await client.RunnerClient.connect(Places(Path(sys.argv[1]), "t"), Person("root")))
+    try: print(await client.RunnerClient.connect(TargetPaths(Path(sys.argv[1]), "t"), Person("root")))
     except DebvisorError as error: print(type(error).__name__, error)
 asyncio.run(main())"""
 
@@ -643,7 +643,7 @@ asyncio.run(main())"""
 
 @only_root
 def test_a_strangers_socket_in_the_runners_place_is_not_spoken_to(open_folder: Path) -> None:
-    places = Places(open_folder, "t")
+    places = TargetPaths(open_folder, "t")
     places.prepare()
     places.folder.parent.chmod(0o755)
     places.folder.chmod(0o777)

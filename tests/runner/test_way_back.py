@@ -16,10 +16,10 @@ from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.views import Now, PlannedStep
 from debvisor_tui.runner.left_behind import with_left_behind
-from debvisor_tui.runner.way_back import last_release, plan_way_back
+from debvisor_tui.runner.rollback_planning import last_release, plan_way_back
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal, NewRun
-from debvisor_tui.ui.past import read_past
+from debvisor_tui.ui.run_overview import read_past
 
 
 def new_run(journal: Journal, steps: tuple[str, ...], of_run: int | None = None) -> int:

@@ -12,9 +12,9 @@ from other_user import BECOME, NOBODY, only_root
 from release_host import Host
 from stranger import Stranger, debvisor
 
-from debvisor_tui.runner import going_on
-from debvisor_tui.runner.argv import RunnerArgv
-from debvisor_tui.runner.going_on import GoingOn, register, runs_going_on, unregister
+from debvisor_tui.runner import discovery as going_on
+from debvisor_tui.runner.discovery import GoingOn, register, runs_going_on, unregister
+from debvisor_tui.runner.runner_args import RunnerArgv
 from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.system.procfs import myself
 
@@ -53,11 +53,11 @@ def test_no_module_is_taken_from_the_folder_where_the_caller_stands(host: Host, 
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
         "from debvisor_tui.config.load import load_settings\n"
-        "from debvisor_tui.runner.ask import ask_now\n"
-        "from debvisor_tui.runner.places import Places\n"
+        "from debvisor_tui.runner.query_client import ask_now\n"
+        "from debvisor_tui.runner.paths import TargetPaths\n"
         "settings = load_settings(Path(sys.argv[1]))\n"
         "os.chdir(sys.argv[3])\n"
-        "print(asyncio.run(ask_now(settings, Places(Path(sys.argv[2]), settings.name))).version)\n"
+        "print(asyncio.run(ask_now(settings, TargetPaths(Path(sys.argv[2]), settings.name))).version)\n"
     )
     asks = [sys.executable, "-P", "-c", code, *map(str, (options[1], options[3], stranger.folder))]
     said = subprocess.run(asks, capture_output=True, text=True, timeout=60, check=False)
@@ -167,7 +167,7 @@ def test_another_user_s_own_runs_are_found_by_that_user(open_folder: Path) -> No
     os.chown(home, NOBODY.pw_uid, NOBODY.pw_gid)
     code = (
         "import time\n"
-        "from debvisor_tui.runner.going_on import GoingOn, register, runs_going_on, unregister\n"
+        "from debvisor_tui.runner.discovery import GoingOn, register, runs_going_on, unregister\n"
         "os.environ.update(HOME=sys.argv[1], XDG_STATE_HOME='')\n"
         "this = GoingOn(Path('/a.toml'), Path('/a'))\n"
         "register(this)\n"
@@ -175,7 +175,7 @@ def test_another_user_s_own_runs_are_found_by_that_user(open_folder: Path) -> No
         "unregister()\n"
         "print(runs_going_on())\n"
     )
-    preloaded = "import debvisor_tui.runner.going_on, platformdirs.unix\n"
+    preloaded = "import debvisor_tui.runner.discovery, platformdirs.unix\n"
     process = subprocess.run(
         [sys.executable, "-c", preloaded + BECOME + code, home],
         capture_output=True,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import PROTO, decode, encode
 
 PATIENCE = 15.0
@@ -51,7 +51,7 @@ class LineClient:
 
 
 @contextlib.asynccontextmanager
-async def lines_to(places: Places) -> AsyncIterator[LineClient]:
+async def lines_to(places: TargetPaths) -> AsyncIterator[LineClient]:
     client = await connect(places)
     try:
         yield client
@@ -59,7 +59,7 @@ async def lines_to(places: Places) -> AsyncIterator[LineClient]:
         client.writer.transport.abort()
 
 
-async def connect(places: Places) -> LineClient:
+async def connect(places: TargetPaths) -> LineClient:
     """Connected; tried again while too many others connect at once."""
     async with asyncio.timeout(PATIENCE):
         while True:

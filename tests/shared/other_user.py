@@ -18,9 +18,9 @@ import asyncio, concurrent.futures.thread, encodings.ascii, encodings.idna, os, 
 from pathlib import Path
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.people import Person
-from debvisor_tui.runner import client, leftovers, lock, places, protocol, spawn
+from debvisor_tui.runner import client, orphans as leftovers, lock, paths as places, protocol, spawn
 from debvisor_tui.runner.lock import TargetLock, find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 os.setgroups([]); os.setgid({NOBODY.pw_gid}); os.setuid({NOBODY.pw_uid}); os.chdir("/")
 """
 

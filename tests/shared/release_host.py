@@ -18,7 +18,7 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.lock import find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.store.history import History
@@ -48,8 +48,8 @@ class Host:
         return load_settings(self.sandbox.config_path)
 
     @property
-    def places(self) -> Places:
-        return Places(self.sandbox.state_dir, "sandbox")
+    def places(self) -> TargetPaths:
+        return TargetPaths(self.sandbox.state_dir, "sandbox")
 
     def configure(self, change: Callable[[Any], None]) -> None:
         document = tomlkit.parse(self.sandbox.config_path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ from story import VERSION, Story
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import ENDED_RUN_STATES
-from debvisor_tui.runner.leftovers import MARK
+from debvisor_tui.runner.orphans import MARK
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
 
 TARGETS = ("runner", "child", "tui", "all")

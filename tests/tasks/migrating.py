@@ -18,7 +18,7 @@ from debvisor_tui.model.gates import Answer, Gate
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.tasks.base import Job, Reply
-from debvisor_tui.tasks.standalone import StandaloneContext
+from debvisor_tui.tasks.cli_context import StandaloneContext
 
 T = TypeVar("T")
 

@@ -23,8 +23,8 @@ from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.tasks.base import Job, Nudge, Reply
-from debvisor_tui.tasks.standalone import StandaloneContext
+from debvisor_tui.tasks.base import Job, Reply, StepCommand
+from debvisor_tui.tasks.cli_context import StandaloneContext
 
 ANNA = Person("anna", "pts/1")
 _GIT_ENV = {
@@ -142,7 +142,7 @@ class Told(StandaloneContext):
 
     def __post_init__(self) -> None:
         super().__init__(self.settings, self.job, self.step, say=self._hear, ask=self._decide)
-        self.inbox: asyncio.Queue[Nudge] = asyncio.Queue(maxsize=10)
+        self.inbox: asyncio.Queue[StepCommand] = asyncio.Queue(maxsize=10)
 
     def _hear(self, line: str, stream: str) -> None:
         self.lines.append(f"{stream}: {line}")

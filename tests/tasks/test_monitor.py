@@ -16,7 +16,7 @@ from debvisor_tui.adapters.metrics.exposition import Scrape, between, parse, qua
 from debvisor_tui.adapters.metrics.protocol import NoData
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.verdict import Outcome
-from debvisor_tui.tasks.base import Nudge
+from debvisor_tui.tasks.base import StepCommand
 from debvisor_tui.tasks.monitor import MonitorTask
 
 
@@ -136,7 +136,7 @@ def test_too_little_traffic_is_inconclusive(host: Host, site: Web) -> None:
     assert outcome(ctx) == (Outcome.INCONCLUSIVE, "too little traffic: 0 requests, at least 30 wanted")
 
 
-def nudged(host: Host, site: Web, *nudges: Nudge, **keys: Any) -> Told:
+def nudged(host: Host, site: Web, *nudges: StepCommand, **keys: Any) -> Told:
     """Run it, and give it `nudges` once there are two samples."""
     ctx = context(host, site, **keys)
 
@@ -155,7 +155,7 @@ def nudged(host: Host, site: Web, *nudges: Nudge, **keys: Any) -> Told:
 
 def test_a_person_may_end_it_early_with_a_reason(host: Host, site: Web) -> None:
     serve(site)
-    ctx = nudged(host, site, Nudge("pass", ANNA, {"reason": "seen \x1b[2Jenough"}), duration="60s")
+    ctx = nudged(host, site, StepCommand("pass", ANNA, {"reason": "seen \x1b[2Jenough"}), duration="60s")
     assert outcome(ctx) == (Outcome.PASS, "passed early by anna (pts/1): seen enough")
     assert ctx.evidences("verdict")[0].value["requests"] >= 40
 
@@ -163,13 +163,13 @@ def test_a_person_may_end_it_early_with_a_reason(host: Host, site: Web) -> None:
 def test_a_person_may_not_pass_what_the_numbers_fail(host: Host, site: Web) -> None:
     serve(site, bad=2)
     with pytest.raises(WorkFailed, match="fails its watch"):
-        nudged(host, site, Nudge("pass", ANNA, {"reason": "looks fine"}), duration="60s")
+        nudged(host, site, StepCommand("pass", ANNA, {"reason": "looks fine"}), duration="60s")
 
 
 def test_it_can_be_watched_longer(host: Host, site: Web) -> None:
     serve(site)
     begun = time.monotonic()
-    ctx = nudged(host, site, Nudge("extend", ANNA, {"seconds": 0.5}), duration="300ms")
+    ctx = nudged(host, site, StepCommand("extend", ANNA, {"seconds": 0.5}), duration="300ms")
     assert time.monotonic() - begun >= 0.8
     assert ctx.samples[-1].elapsed >= 0.8
 
@@ -222,8 +222,8 @@ def test_errors_are_counted_by_the_status_code_whatever_the_hash_seed(seed: str)
 def test_what_it_is_watched_by_and_for_how_long_is_kept(host: Host, site: Web) -> None:
     serve(site)
     ctx = context(host, site, max_error_rate=0.07, max_p95_ms=321.0)
-    ctx.inbox.put_nowait(Nudge("extend", ANNA, {"seconds": 0.25}))
-    ctx.inbox.put_nowait(Nudge("extend", ANNA, {"seconds": -1.0}))  # refused: it lengthens nothing
+    ctx.inbox.put_nowait(StepCommand("extend", ANNA, {"seconds": 0.25}))
+    ctx.inbox.put_nowait(StepCommand("extend", ANNA, {"seconds": -1.0}))  # refused: it lengthens nothing
     asyncio.run(MonitorTask().run(ctx))
     first, second = ctx.evidences("watch")
     assert (first.value["duration"], second.value["duration"]) == (0.5, 0.75)

@@ -11,8 +11,8 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RELEASE_STEPS
 from debvisor_tui.model.views import Now
 from debvisor_tui.model.wording import listed
-from debvisor_tui.tasks.now import what_runs_now
 from debvisor_tui.tasks.plan import plan_release, versions
+from debvisor_tui.tasks.status import what_runs_now
 
 
 @pytest.fixture

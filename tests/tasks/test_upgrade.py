@@ -10,7 +10,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.rollback import RollbackOptions, plan_rollback
-from debvisor_tui.tasks.losses import count_losses
+from debvisor_tui.tasks.data_loss import count_losses
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
 from debvisor_tui.tasks.revert_database import RevertDatabaseTask
 from debvisor_tui.tasks.upgrade import UpgradeTask

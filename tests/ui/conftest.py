@@ -4,7 +4,7 @@ import pytest
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.views import Now, Probe
-from debvisor_tui.runner import ask
+from debvisor_tui.runner import query_client
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ def quiet_home(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         return Now("v1.1.0", Artifact("v1.1.0", {"commit": "b81d40ffe296"}), "d2a95be81c07", probes)
 
-    monkeypatch.setattr(ask, "ask_now", now)
+    monkeypatch.setattr(query_client, "ask_now", now)

@@ -11,13 +11,13 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Gate, GateKind
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RELEASE_STEPS, ROLLBACK_STEPS, RunKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store import journal_file as journal_module
 from debvisor_tui.store.journal import Journal, NewRun
 from debvisor_tui.ui.clock import StandingClock
@@ -99,7 +99,7 @@ def settings(folder: Path, *, production: bool = True) -> Settings:
 def session(folder: Path, *, at: float, production: bool = True) -> Session:
     """A session on the journal that a Story writes in `folder`, with a clock that stands at `at`."""
     chosen = settings(folder, production=production)
-    return Session(chosen, Places(folder, chosen.name), ANNA, StandingClock(at))
+    return Session(chosen, TargetPaths(folder, chosen.name), ANNA, StandingClock(at))
 
 
 @dataclass
@@ -114,11 +114,11 @@ class Story:
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(Places(self.folder, self.target).journal)
+        self.journal = Journal(TargetPaths(self.folder, self.target).journal)
 
     @contextmanager
     def _frozen(self) -> Iterator[Journal]:
-        with patch.object(journal_module, "present", lambda: Moment(self.at)):
+        with patch.object(journal_module, "present", lambda: Instant(self.at)):
             yield self.journal
 
     def close(self) -> None:

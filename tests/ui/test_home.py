@@ -14,7 +14,7 @@ from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, Probe
-from debvisor_tui.runner import ask
+from debvisor_tui.runner import query_client
 from debvisor_tui.ui.app import DebvisorApp, Opening
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.run import RunScreen
@@ -38,7 +38,7 @@ def test_before_the_first_release_it_says_what_to_do(tmp_path: Path, monkeypatch
             raise got
         return got
 
-    monkeypatch.setattr(ask, "ask_now", now)
+    monkeypatch.setattr(query_client, "ask_now", now)
 
     async def main() -> None:
         async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):

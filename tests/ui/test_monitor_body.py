@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict
 from debvisor_tui.ui.theme import THEME
 from debvisor_tui.ui.widgets.monitor_body import MonitorBody
+from debvisor_tui.ui.widgets.monitor_text import Watch, percent, sparkline
 from debvisor_tui.ui.widgets.plots import Chart, Level, Series, TimePlot, plot_text
-from debvisor_tui.ui.widgets.watch import Watch, percent, sparkline
 
 LIMITS = Thresholds(max_error_rate=0.02, max_p95=250.0)
 

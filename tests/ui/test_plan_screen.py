@@ -12,7 +12,7 @@ from stage import play, runner, shown, text_of, until
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import DebvisorError, LockHeld
 from debvisor_tui.model.views import ReleasePlan, Version
-from debvisor_tui.runner import ask, launch, spawn
+from debvisor_tui.runner import launch, query_client, spawn
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.plan import PlanScreen
@@ -53,8 +53,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         answers["started"].append((version, str(person), auto, seen))
         return answer("start")  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(ask, "ask_versions", versions)
-    monkeypatch.setattr(ask, "ask_plan", plan)
+    monkeypatch.setattr(query_client, "ask_versions", versions)
+    monkeypatch.setattr(query_client, "ask_plan", plan)
     monkeypatch.setattr(spawn, "start_release", start)
     monkeypatch.setattr(launch, "logout_ends_it", lambda: answers["logout"])
     return answers

@@ -11,9 +11,9 @@ from stage import play, runner, said, shown, text_of, until
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
-from debvisor_tui.runner import ask, spawn
+from debvisor_tui.runner import query_client, spawn
 from debvisor_tui.runner.client import RunnerClient
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store.history import History
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.hand import Hand
@@ -28,7 +28,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """`refuse`: the error that the counting ends with; `started`: (run, options) of what was started."""
     known: dict[str, Any] = {"refuse": None, "started": []}
 
-    async def rollback(_settings: object, places: Places, run: int, options: RollbackOptions) -> RollbackPlan:
+    async def rollback(_settings: object, places: TargetPaths, run: int, options: RollbackOptions) -> RollbackPlan:
         if known["refuse"]:
             raise known["refuse"]
         history = History(places.journal)
@@ -41,7 +41,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         known["started"].append((run, options.to_json()))
         return run
 
-    monkeypatch.setattr(ask, "ask_rollback", rollback)
+    monkeypatch.setattr(query_client, "ask_rollback", rollback)
     monkeypatch.setattr(spawn, "start_rollback", start)
     return known
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import seed
 
 from debvisor_tui.config.monitors import ScrapeSettings
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.verdict import Thresholds
 from debvisor_tui.store.history import History
-from debvisor_tui.ui.widgets.watch_of import watch_of
+from debvisor_tui.ui.widgets.monitor_data import watch_of
 
 TODAY = ScrapeSettings.model_validate(
     {"metrics": "http://127.0.0.1/metrics", "duration": "10m", "max_error_rate": 0.5, "max_p95_ms": 9000.0}
@@ -38,7 +38,7 @@ def test_an_old_run_is_drawn_by_its_own_limits_and_only_what_the_watch_took_leng
     view = history.run(story.run)
     history.close()
     assert view is not None
-    watch = watch_of(view, (), TODAY, Moment(story.at, None, None))
+    watch = watch_of(view, (), TODAY, Instant(story.at, None, None))
     assert watch is not None
     assert (watch.limits, watch.duration) == (limits, 900.0)
 
@@ -50,6 +50,6 @@ def test_a_journal_that_does_not_tell_is_drawn_by_the_config(tmp_path: Path) -> 
     view = history.run(story.run)
     history.close()
     assert view is not None
-    watch = watch_of(view, (), TODAY, Moment(story.at, None, None))
+    watch = watch_of(view, (), TODAY, Instant(story.at, None, None))
     assert watch is not None
     assert (watch.limits.max_p95, watch.duration) == (9000.0, 900.0)

@@ -11,8 +11,8 @@ from textual.screen import ScreenResultType
 from textual.widgets import Input
 
 from debvisor_tui.ui.base import DebvisorModal
+from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.widgets.block import Block
 from debvisor_tui.ui.widgets.field import AnswerField
 

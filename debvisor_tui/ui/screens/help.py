@@ -10,13 +10,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.keys import key, key_name
-from debvisor_tui.ui.marks import NOT_ALL, RUN_MARKS, STEP_MARKS, Mark
-from debvisor_tui.ui.paint import Piece, line
-from debvisor_tui.ui.widgets.fluid import Fluid, hang, page
+from debvisor_tui.ui.state_marks import NOT_ALL, RUN_MARKS, STEP_MARKS, Mark
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Page
+from debvisor_tui.ui.widgets.reflow import Fluid, hang, page
 from debvisor_tui.ui.widgets.rollback_view import ACTION_MARKS
 
 INDENT = 14  # cells of the key column

@@ -17,15 +17,15 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from debvisor_tui.model.errors import DebvisorError
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.views import RunSummary, SearchHit
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.widgets.filter_input import FilterInput
-from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices
+from debvisor_tui.ui.widgets.reflow import Fluid
 from debvisor_tui.ui.widgets.run_row import hit_row, run_row, run_text
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class HistoryScreen(DebvisorScreen[None]):
             rows.highlighted = at
         self._tell()
 
-    def _row(self, run: RunSummary, now: Moment) -> Option:
+    def _row(self, run: RunSummary, now: Instant) -> Option:
         return Option(Fluid(partial(run_row, run, now)), id=str(run.id))
 
     def watch_hits(self, hits: tuple[SearchHit, ...] | None) -> None:

@@ -14,17 +14,17 @@ from textual.reactive import reactive
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.ui.base import DebvisorScreen
+from debvisor_tui.ui.drawing import line
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import line
 from debvisor_tui.ui.widgets.block import Block
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
-from debvisor_tui.ui.widgets.now_panel import active_text, now_text
 from debvisor_tui.ui.widgets.run_table import RunTable
+from debvisor_tui.ui.widgets.status_text import active_text, now_text
 
 if TYPE_CHECKING:  # none of it is needed for the first paint
     from debvisor_tui.model.views import Now, RunView
-    from debvisor_tui.ui.past import Past
+    from debvisor_tui.ui.run_overview import Past
 
 AGAIN = 15.0  # seconds between two probes while home is shown
 
@@ -95,7 +95,7 @@ class HomeScreen(DebvisorScreen[None]):
         self.run_worker(self._ask_now(), group="home-now", exclusive=True, description="ask what runs now")
 
     async def _read_past(self) -> None:
-        from debvisor_tui.ui.past import Past, read_past
+        from debvisor_tui.ui.run_overview import Past, read_past
 
         first = self.past is None
         try:
@@ -111,7 +111,7 @@ class HomeScreen(DebvisorScreen[None]):
         except DebvisorError as error:  # the config is wrong: there is nothing to work on
             self.debvisor.fail(error)
             return
-        from debvisor_tui.runner.ask import ask_now
+        from debvisor_tui.runner.query_client import ask_now
 
         try:
             found = await ask_now(self.session.settings, self.session.places)

@@ -21,11 +21,11 @@ from debvisor_tui.model.views import ReleasePlan, Version
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog
-from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices, Page
 from debvisor_tui.ui.widgets.plan_view import plan_content, version_line
+from debvisor_tui.ui.widgets.reflow import Fluid
 
 FRESH = 120.0  # seconds for which what the remote has just said of a version holds for its plan
 AUTO_WARNING = "Auto is on: it goes on to the change and the restart without asking, until a person must decide."
@@ -99,12 +99,12 @@ class PlanScreen(DebvisorScreen[None]):
 
     @work(group="plan-versions", exclusive=True, description="ask for versions")
     async def _ask_versions(self) -> None:
-        from debvisor_tui.runner import ask
+        from debvisor_tui.runner import query_client
 
         self.failure = None
         self.versions = None
         try:
-            versions = await ask.ask_versions(self.session.settings, self.session.places)
+            versions = await query_client.ask_versions(self.session.settings, self.session.places)
         except DebvisorError as error:
             self.failure = error
             return
@@ -113,12 +113,12 @@ class PlanScreen(DebvisorScreen[None]):
 
     @work(group="plan", exclusive=True, description="ask for the plan")
     async def _ask_plan(self, version: str, *, fetch: bool) -> None:
-        from debvisor_tui.runner import ask
+        from debvisor_tui.runner import query_client
 
         self.failure = None
         self.plan = None
         try:
-            plan = await ask.ask_plan(self.session.settings, self.session.places, version, fetch=fetch)
+            plan = await query_client.ask_plan(self.session.settings, self.session.places, version, fetch=fetch)
         except DebvisorError as error:
             self.failure = error
             return

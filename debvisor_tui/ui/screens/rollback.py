@@ -23,10 +23,10 @@ from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.prices import downtime
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, TypedDialog
-from debvisor_tui.ui.widgets.fluid import Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Choices
+from debvisor_tui.ui.widgets.reflow import Fluid
 from debvisor_tui.ui.widgets.rollback_view import (
     action_content,
     loss_text,
@@ -122,12 +122,12 @@ class RollbackScreen(DebvisorScreen[None]):
 
     @work(group="rollback-count", exclusive=True, description="count what would be lost")
     async def _count(self, run: int, options: RollbackOptions) -> None:
-        from debvisor_tui.runner import ask
+        from debvisor_tui.runner import query_client
 
         self.failure = None
         self.counting = True
         try:
-            plan = await ask.ask_rollback(self.session.settings, self.session.places, run, options)
+            plan = await query_client.ask_rollback(self.session.settings, self.session.places, run, options)
         except DebvisorError as error:
             self.failure = error
         else:
@@ -271,7 +271,7 @@ class RollbackScreen(DebvisorScreen[None]):
 
     @work(group="rollback-go", exclusive=True, description="roll back")
     async def _go(self, plan: RollbackPlan, options: RollbackOptions) -> None:
-        from debvisor_tui.ui.way_back import ask_runner_or_start
+        from debvisor_tui.ui.rollback_request import ask_runner_or_start
 
         question = await self._question(plan, options)
         if question is not None and not await self.app.push_screen_wait(question):

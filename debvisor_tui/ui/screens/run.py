@@ -12,24 +12,24 @@ from textual.getters import query_one
 
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.ui.drawing import line, lines, literal
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import line, lines, literal
 from debvisor_tui.ui.run_words import can_roll_back, name_of
-from debvisor_tui.ui.screens.run_acts import RunActs
+from debvisor_tui.ui.screens.run_actions import RunActs
 from debvisor_tui.ui.widgets.block import EMPTY, Block
-from debvisor_tui.ui.widgets.bodies.common import Look
-from debvisor_tui.ui.widgets.bodies.registry import body_of
 from debvisor_tui.ui.widgets.find_bar import FindBar
-from debvisor_tui.ui.widgets.fluid import hang
 from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text, trouble_text
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
 from debvisor_tui.ui.widgets.message_line import Foot
+from debvisor_tui.ui.widgets.reflow import hang
 from debvisor_tui.ui.widgets.step_head import ProgressLine, StepTitle
+from debvisor_tui.ui.widgets.step_panels.common import Look
+from debvisor_tui.ui.widgets.step_panels.registry import body_of
 from debvisor_tui.ui.widgets.steps import StepList, mark_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class RunScreen(RunActs):
         others = f", +{self.here - 1} watching" if self.here > 1 else ""
         return f"{run} · you{others}"
 
-    def _show_step(self, view: RunView, step: StepView, now: Moment) -> None:
+    def _show_step(self, view: RunView, step: StepView, now: Instant) -> None:
         elsewhere = view.step(self.live).title if self.active and step.id != self.live else ""
         self.step_title.show(step, mark_of(view, step, stranded=self.stranded), elsewhere, now)
         self.why.show(line((step.why, "$muted")))
@@ -191,7 +191,7 @@ class RunScreen(RunActs):
             return step
         return view.steps[at - 1]
 
-    def _show_watch(self, view: RunView, step: StepView, now: Moment) -> None:
+    def _show_watch(self, view: RunView, step: StepView, now: Instant) -> None:
         """The monitor's plots stand where other steps have their evidence."""
         wanted = step.id == "monitor" and step.attempt is not None
         self.set_class(wanted, "-watch")
@@ -201,7 +201,7 @@ class RunScreen(RunActs):
                 body.add_class("-empty")
             return
         from debvisor_tui.ui.widgets.monitor_body import MonitorBody  # with its plots, only once needed
-        from debvisor_tui.ui.widgets.watch_of import watch_of
+        from debvisor_tui.ui.widgets.monitor_data import watch_of
 
         if body is None:
             body = self._watch_body = MonitorBody()
@@ -220,7 +220,7 @@ class RunScreen(RunActs):
         except DebvisorError as error:
             self.say_error(error)
 
-    def _show_gate(self, view: RunView, step: StepView, now: Moment) -> None:
+    def _show_gate(self, view: RunView, step: StepView, now: Instant) -> None:
         panel, gate = self.gate_panel, self.gate
         title, text, danger = "", EMPTY, False
         if self.trouble is not None:

@@ -19,21 +19,21 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import local_day
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import AttemptView, Event, RunView, StepView
+from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.log_screen import LogScreen
-from debvisor_tui.ui.marks import STEP_MARKS, mark_of_run
-from debvisor_tui.ui.paint import Piece, line
 from debvisor_tui.ui.run_words import can_roll_back
-from debvisor_tui.ui.widgets import run_story
+from debvisor_tui.ui.state_marks import STEP_MARKS, mark_of_run
+from debvisor_tui.ui.widgets import run_report
 from debvisor_tui.ui.widgets.find_bar import FindBar
-from debvisor_tui.ui.widgets.fluid import Build, Fluid
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.monitor_body import MonitorBody
+from debvisor_tui.ui.widgets.monitor_data import watch_of
 from debvisor_tui.ui.widgets.page import Page
-from debvisor_tui.ui.widgets.run_story import MOST_EVENTS
-from debvisor_tui.ui.widgets.watch_of import watch_of
+from debvisor_tui.ui.widgets.reflow import Build, Fluid
+from debvisor_tui.ui.widgets.run_report import MOST_EVENTS
 
 if TYPE_CHECKING:
     from debvisor_tui.store.history import History
@@ -302,11 +302,11 @@ def _attempts(view: RunView) -> list[tuple[StepView, AttemptView]]:
 
 def _story(section: str, record: Record) -> Build:
     view = record.view
-    draw = {"changes": run_story.changes, "decisions": run_story.decisions, "evidence": run_story.evidence}
+    draw = {"changes": run_report.changes, "decisions": run_report.decisions, "evidence": run_report.evidence}
     if section in draw:
         return partial(draw[section], view)
 
     def timeline(width: int) -> Content:
-        return run_story.timeline(view, record.events, width)
+        return run_report.timeline(view, record.events, width)
 
     return timeline

@@ -4,14 +4,14 @@ from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.gates import Answer, Gate, GateKind
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
-from debvisor_tui.ui.marks import mark_of_run
-from debvisor_tui.ui.paint import Piece, line, lines
+from debvisor_tui.ui.drawing import Piece, line, lines
 from debvisor_tui.ui.run_words import can_roll_back, changes_so_far, runs_now, tally, was_under_way
-from debvisor_tui.ui.widgets.fluid import hang
+from debvisor_tui.ui.state_marks import mark_of_run
+from debvisor_tui.ui.widgets.reflow import hang
 
 #: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
 ENTER = {
@@ -125,7 +125,7 @@ def gone_text(view: RunView, now: float, *, can_resume: bool) -> Content:
     return lines(rows)
 
 
-def closing_text(view: RunView, now: Moment) -> Content:
+def closing_text(view: RunView, now: Instant) -> Content:
     """How the run ended, what runs now, and what can be done next."""
     run = view.run
     mark = mark_of_run(run)

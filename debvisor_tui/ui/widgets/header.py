@@ -7,8 +7,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.reactive import reactive
 
-from debvisor_tui.config.glance import Face
-from debvisor_tui.ui.paint import LineWidget, between, line
+from debvisor_tui.config.preview import TargetPreview
+from debvisor_tui.ui.drawing import LineWidget, between, line
 from debvisor_tui.ui.widgets.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class HeaderBar(Horizontal):
     seconds: reactive[float | None] = reactive(None, repaint=False)
     """The run's age, on the clock at the right end."""
 
-    def __init__(self, settings: "Settings | Face", about: str = "", right: str = "") -> None:
+    def __init__(self, settings: "Settings | TargetPreview", about: str = "", right: str = "") -> None:
         super().__init__(classes="-production" if settings.production else "")
         self._target = target_name(settings)
         self._production = settings.production
@@ -81,10 +81,10 @@ class HeaderBar(Horizontal):
         self._words.refresh()
 
 
-def target_name(settings: "Settings | Face") -> str:
+def target_name(settings: "Settings | TargetPreview") -> str:
     """ "PRODUCTION · process", with the target's own name where it says more."""
     name = settings.name
     if settings.production:
         name = "PRODUCTION" if name.lower() in {"production", "prod"} else f"PRODUCTION {name}"
-    kind = settings.kind if isinstance(settings, Face) else settings.platform.kind
+    kind = settings.kind if isinstance(settings, TargetPreview) else settings.platform.kind
     return f"{name} · {kind}"

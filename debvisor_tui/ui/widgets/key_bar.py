@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from textual.binding import Binding
 from textual.content import Content
 
-from debvisor_tui.ui.paint import LineWidget, Piece, line
+from debvisor_tui.ui.drawing import LineWidget, Piece, line
 
 
 class HasKeys(Protocol):

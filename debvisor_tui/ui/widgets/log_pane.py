@@ -16,8 +16,8 @@ from textual.widget import Widget
 
 from debvisor_tui.model.times import local_time
 from debvisor_tui.model.views import LogLine
+from debvisor_tui.ui.drawing import cell, line
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.paint import cell, line
 
 AHEAD = 200  # lines read beyond those in view, on both sides
 NEAR = 50  # so few left ahead: read on

@@ -9,9 +9,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from debvisor_tui.ui.widgets import watch as w
+from debvisor_tui.ui.widgets import monitor_text as w
+from debvisor_tui.ui.widgets.monitor_text import Watch
 from debvisor_tui.ui.widgets.plots import TimePlot
-from debvisor_tui.ui.widgets.watch import Watch
 
 ROOM_FOR_TWO = 20  # rows; below, one plot is shown and `v` changes which
 ROOM_FOR_ONE = 12  # rows; below, sparklines stand for the plots

@@ -5,8 +5,8 @@ from textual.content import Content
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.times import date_of
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, Version
-from debvisor_tui.ui.paint import between, cell, line
-from debvisor_tui.ui.widgets.fluid import hang, page
+from debvisor_tui.ui.drawing import between, cell, line
+from debvisor_tui.ui.widgets.reflow import hang, page
 
 INDENT = 6
 

@@ -3,9 +3,9 @@
 from textual.content import Content
 
 from debvisor_tui.model.rollback import Action, RollbackPlan
-from debvisor_tui.ui.marks import Mark
-from debvisor_tui.ui.paint import cell, line
-from debvisor_tui.ui.widgets.fluid import hang, page
+from debvisor_tui.ui.drawing import cell, line
+from debvisor_tui.ui.state_marks import Mark
+from debvisor_tui.ui.widgets.reflow import hang, page
 
 INDENT = 16
 

@@ -3,17 +3,17 @@
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
-from debvisor_tui.model.moments import Moment
+from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.states import ENDED_RUN_STATES
 from debvisor_tui.model.times import local_day, numbered_day
 from debvisor_tui.model.views import RunSummary, SearchHit
-from debvisor_tui.ui.marks import mark_of_run
-from debvisor_tui.ui.paint import cell, line
+from debvisor_tui.ui.drawing import cell, line
+from debvisor_tui.ui.state_marks import mark_of_run
 
 WIDE = 110  # cells from which on there is room for whole words
 
 
-def run_row(run: RunSummary, now: Moment, width: int) -> Content:
+def run_row(run: RunSummary, now: Instant, width: int) -> Content:
     """`run` in one line: number, start, kind, versions, state, duration, operator."""
     wide = width >= WIDE
     mark = mark_of_run(run)
@@ -31,7 +31,7 @@ def run_row(run: RunSummary, now: Moment, width: int) -> Content:
     ).truncate(width, ellipsis=True)
 
 
-def _took(run: RunSummary, now: Moment | None, *, wide: bool) -> str:
+def _took(run: RunSummary, now: Instant | None, *, wide: bool) -> str:
     seconds = run.seconds if now is None else run.age(now)
     if seconds is None:
         return "–"

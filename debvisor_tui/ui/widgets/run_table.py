@@ -11,9 +11,9 @@ from textual.message import Message
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.states import ENDED_RUN_STATES, RunState
 from debvisor_tui.model.times import date_of, short_day
+from debvisor_tui.ui.drawing import LineWidget, cell, line
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.marks import mark_of_run
-from debvisor_tui.ui.paint import LineWidget, cell, line
+from debvisor_tui.ui.state_marks import mark_of_run
 from debvisor_tui.ui.units import name_of
 
 if TYPE_CHECKING:  # not needed for the first paint

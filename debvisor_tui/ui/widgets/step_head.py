@@ -5,12 +5,12 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import StepView
+from debvisor_tui.ui.drawing import LineWidget, between, line
 from debvisor_tui.ui.feed import Progressed
-from debvisor_tui.ui.marks import Mark
-from debvisor_tui.ui.paint import LineWidget, between, line
+from debvisor_tui.ui.state_marks import Mark
 from debvisor_tui.ui.units import format_bytes, format_count
 from debvisor_tui.ui.widgets.ticker import Ticker
 
@@ -45,7 +45,7 @@ class StepTitle(Horizontal):
         yield self._words
         yield self._clock
 
-    def show(self, step: StepView, mark: Mark, elsewhere: str, now: Moment) -> None:
+    def show(self, step: StepView, mark: Mark, elsewhere: str, now: Instant) -> None:
         """`elsewhere`: the title of the step the run is at, if that is another one."""
         self._step = step
         left = line((step.title, "bold"), "  ", (str(mark), mark.style))
@@ -57,11 +57,11 @@ class StepTitle(Horizontal):
             self._words.refresh()
         self.tick(now)
 
-    def tick(self, now: Moment) -> None:
+    def tick(self, now: Instant) -> None:
         self._clock.show(_clock(self._step, now) if self._step is not None else "")
 
 
-def _clock(step: StepView, now: Moment) -> str:
+def _clock(step: StepView, now: Instant) -> str:
     """How long the last attempt took, or takes; "" where nobody knows, for its runner died."""
     attempt = step.attempt
     if attempt is None:
@@ -79,10 +79,10 @@ class ProgressLine(LineWidget):
         super().__init__()
         self._step: StepView | None = None
         self._told: Progressed | None = None
-        self._first: tuple[Moment, float] | None = None  # when, and how much was done, at the first report
-        self._now = Moment(0.0)
+        self._first: tuple[Instant, float] | None = None  # when, and how much was done, at the first report
+        self._now = Instant(0.0)
 
-    def show(self, step: StepView | None, told: Progressed | None, now: Moment) -> None:
+    def show(self, step: StepView | None, told: Progressed | None, now: Instant) -> None:
         """`step`: the running step, or None if nothing runs here; `told`: its last report."""
         if step is None or told is None or (self._step is not None and step.attempt != self._step.attempt):
             self._first = None
@@ -92,7 +92,7 @@ class ProgressLine(LineWidget):
         self.set_class(step is not None and bool(self.line_at(0).plain), "-on")
         self.refresh()
 
-    def tick(self, now: Moment) -> None:
+    def tick(self, now: Instant) -> None:
         before = self.line_at(0) if self._step else None
         self._now = now
         if before is not None and not self.line_at(0).is_same(before):

@@ -4,11 +4,11 @@ from textual.content import Content
 
 from debvisor_tui.model.durations import format_clock, format_duration
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.marks import STEP_MARKS, WAITING, Mark
-from debvisor_tui.ui.paint import LineWidget, cell, line
+from debvisor_tui.ui.drawing import LineWidget, cell, line
+from debvisor_tui.ui.state_marks import STEP_MARKS, WAITING, Mark
 
 TIME = 6  # cells of the duration
 SELDOM = 5.0  # seconds between two ticks
@@ -43,12 +43,12 @@ class StepList(LineWidget):
         self._view: RunView | None = None
         self._rows: list[StepView | str] = []
         self._shown = ""
-        self._now = Moment(0.0)
+        self._now = Instant(0.0)
         self._stranded = False
         self._drawn: object = None
-        self._painted = Moment(0.0)
+        self._painted = Instant(0.0)
 
-    def show(self, view: RunView, shown: str, now: Moment, *, stranded: bool = False) -> None:
+    def show(self, view: RunView, shown: str, now: Instant, *, stranded: bool = False) -> None:
         """`shown`: the step whose body stands at the right; `stranded`: see :func:`mark_of`."""
         rows: list[StepView | str] = []
         phase = ""
@@ -65,7 +65,7 @@ class StepList(LineWidget):
             self._painted = now
             self.refresh()
 
-    def tick(self, now: Moment) -> None:
+    def tick(self, now: Instant) -> None:
         """Time has gone on: the running step's line is drawn anew, now and then (the title has the exact clock)."""
         self._now = now
         if elapsed(self._painted, now) < SELDOM:

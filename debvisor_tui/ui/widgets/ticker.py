@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from debvisor_tui.ui.paint import LineWidget, line
+from debvisor_tui.ui.drawing import LineWidget, line
 
 
 class Ticker(LineWidget):

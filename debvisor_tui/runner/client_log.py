@@ -15,7 +15,7 @@ WAITING_LIMIT = 200  # entries, while the journal cannot be written; further com
 CLOSING = 1.0  # seconds
 
 
-class GuestBook:
+class ClientLog:
     def __init__(self, note: Note) -> None:
         self._note = note
         self._entries: asyncio.Queue[tuple[Entry, asyncio.Future[None] | None]] = asyncio.Queue(WAITING_LIMIT)

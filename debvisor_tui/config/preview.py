@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from debvisor_tui.config.places import is_name
+from debvisor_tui.config.discovery import is_name
 from debvisor_tui.config.trust import read_trusted
 from debvisor_tui.model.errors import UsageError
 
@@ -16,7 +16,7 @@ _KIND = re.compile(r"[a-z]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class TargetPreview:
     """What a target is called and looks like; the settings themselves say the same, once they are loaded."""
 
     name: str
@@ -24,7 +24,7 @@ class Face:
     kind: str  # of platform
 
 
-def glance(path: Path) -> Face | None:
+def glance(path: Path) -> TargetPreview | None:
     """The face of the target at `path`; None if it cannot be told, and loading the config will say why."""
     try:
         data: dict[str, Any] = tomllib.loads(read_trusted(path, "config file", MAX_BYTES).decode("utf-8"))
@@ -36,4 +36,4 @@ def glance(path: Path) -> Face | None:
         return None
     if not (isinstance(kind, str) and _KIND.fullmatch(kind)):
         return None
-    return Face(name, production, kind)
+    return TargetPreview(name, production, kind)

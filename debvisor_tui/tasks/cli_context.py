@@ -19,7 +19,7 @@ from debvisor_tui.model.text import LineAssembler, Redactor, clean
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.system.execute import Completed, OnOutput, execute
 from debvisor_tui.system.failures import could_not_start, describe_failure, shown
-from debvisor_tui.tasks.base import ChangeRecord, Job, Nudge, Reply, StepContext
+from debvisor_tui.tasks.base import ChangeRecord, Job, Reply, StepCommand, StepContext
 
 #: Gets each line of the log with its stream ("note", "cmd", "out", "err"), clean and redacted.
 Say = Callable[[str, str], None]
@@ -46,7 +46,7 @@ class StandaloneContext(StepContext):
         self.settings = settings
         self.job = job
         self.step = step
-        self.inbox: asyncio.Queue[Nudge] = asyncio.Queue(maxsize=1)
+        self.inbox: asyncio.Queue[StepCommand] = asyncio.Queue(maxsize=1)
         self.found: list[Evidence] = []
         self.made: list[Change] = []
         self.samples: list[Sample] = []

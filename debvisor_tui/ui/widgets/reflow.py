@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions, Visual
 
-from debvisor_tui.ui.paint import Piece, lines
+from debvisor_tui.ui.drawing import Piece, lines
 
 #: Lays something out in that many cells.
 Build = Callable[[int], Content]

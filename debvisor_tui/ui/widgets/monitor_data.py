@@ -5,11 +5,11 @@ from typing import Any
 
 from debvisor_tui.config.monitors import Monitor
 from debvisor_tui.model.gates import Answer
-from debvisor_tui.model.moments import Moment, elapsed
+from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict
 from debvisor_tui.model.views import AttemptView, RunView
-from debvisor_tui.ui.widgets.watch import Watch
+from debvisor_tui.ui.widgets.monitor_text import Watch
 
 STEP = "monitor"
 _BEGINS = {Answer.RUN, Answer.RETRY}  # answers with which another watch begins
@@ -28,7 +28,7 @@ def _limits(said: Mapping[str, Any]) -> Thresholds:
     return Thresholds(**{name: said[name] for name in Thresholds.__slots__ if name in said})
 
 
-def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: Moment) -> Watch | None:
+def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: Instant) -> Watch | None:
     """What is to be shown of run `view` at `now`; None if the run has not come to its monitor.
 
     `samples` are those of the monitor step's last attempt.

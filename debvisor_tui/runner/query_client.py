@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
-from debvisor_tui.model.scrub import scrub
+from debvisor_tui.model.secrets_registry import scrub
 from debvisor_tui.model.views import Now, ReleasePlan, Version
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.system.execute import execute
 from debvisor_tui.system.failures import last_words
 
@@ -22,32 +22,32 @@ TIMEOUT = 90.0  # seconds; a fetch over a bad line may take long
 T = TypeVar("T")
 
 
-async def ask_now(settings: Settings, places: Places) -> Now:
+async def ask_now(settings: Settings, places: TargetPaths) -> Now:
     """What runs now, probed now."""
     return await _ask(Now, settings, places, "now")
 
 
-async def ask_versions(settings: Settings, places: Places) -> tuple[Version, ...]:
+async def ask_versions(settings: Settings, places: TargetPaths) -> tuple[Version, ...]:
     """The versions on offer, newest first."""
     return await _ask(tuple[Version, ...], settings, places, "versions")
 
 
-async def ask_plan(settings: Settings, places: Places, version: str, *, fetch: bool = True) -> ReleasePlan:
+async def ask_plan(settings: Settings, places: TargetPaths, version: str, *, fetch: bool = True) -> ReleasePlan:
     """The release to `version` as it would run; nothing is touched. `fetch`: ask the source's remote once more."""
     return await _ask(ReleasePlan, settings, places, "plan", version, "fetch" if fetch else "as fetched")
 
 
-async def ask_rollback(settings: Settings, places: Places, run: int, options: RollbackOptions) -> RollbackPlan:
+async def ask_rollback(settings: Settings, places: TargetPaths, run: int, options: RollbackOptions) -> RollbackPlan:
     """The way back of release `run`, with the rows counted that it would lose."""
     return await _ask(RollbackPlan, settings, places, "rollback", str(run), json.dumps(options.to_json()))
 
 
-async def _ask(shape: type[T], settings: Settings, places: Places, *query: str) -> T:
+async def _ask(shape: type[T], settings: Settings, places: TargetPaths, *query: str) -> T:
     argv = (
         sys.executable,
         "-P",  # no module is taken from the folder where the caller happens to stand
         "-m",
-        "debvisor_tui.runner.query",
+        "debvisor_tui.runner.query_server",
         str(settings.path),
         str(places.state_dir),
         *query,

@@ -64,7 +64,7 @@ async def plan_way_back(
         for name in migration.get("drops", ())
     }
     if count and names:
-        from debvisor_tui.tasks.losses import count_losses
+        from debvisor_tui.tasks.data_loss import count_losses
 
         losses = await count_losses(settings, sorted(names))
     written = await _written(settings, view) if count and all_rows else None

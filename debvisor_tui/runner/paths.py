@@ -15,7 +15,7 @@ SOCKET_PATH_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TargetPaths:
     """`state_dir` is shared by all targets of a host; `folder` is this target's own, 0700."""
 
     state_dir: Path

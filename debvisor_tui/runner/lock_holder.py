@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from debvisor_tui.model.text import one_line
-from debvisor_tui.runner.argv import RunnerArgv
 from debvisor_tui.runner.peers import account
+from debvisor_tui.runner.runner_args import RunnerArgv
 from debvisor_tui.system.procfs import cmdline, identify
 
 

@@ -4,7 +4,7 @@ import importlib
 from typing import cast
 
 from debvisor_tui.model.playbook import STANDARD
-from debvisor_tui.ui.widgets.bodies.common import Body, plain
+from debvisor_tui.ui.widgets.step_panels.common import Body, plain
 
 BODIES = {spec.id: spec.body for spec in (*STANDARD.release, *STANDARD.rollback)}
 
@@ -13,4 +13,4 @@ def body_of(step: str) -> Body:
     module, _, name = BODIES.get(step, "").partition(".")
     if not name:
         return plain
-    return cast(Body, getattr(importlib.import_module(f"debvisor_tui.ui.widgets.bodies.{module}"), name))
+    return cast(Body, getattr(importlib.import_module(f"debvisor_tui.ui.widgets.step_panels.{module}"), name))

@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from debvisor_tui.store.opening import wal_of
-from debvisor_tui.store.trouble import gone, unreadable
+from debvisor_tui.store.connection import wal_of
+from debvisor_tui.store.errors import gone, unreadable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -6,9 +6,19 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.paint import cell, line
+from debvisor_tui.ui.drawing import cell, line
 from debvisor_tui.ui.units import format_bytes, format_count
-from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, page, row, sequence, text_of
+from debvisor_tui.ui.widgets.step_panels.common import (
+    Look,
+    last,
+    mapping,
+    number,
+    others,
+    page,
+    row,
+    sequence,
+    text_of,
+)
 
 _EFFECTS = {
     Effect.DESTROYS: "DESTROYS DATA",

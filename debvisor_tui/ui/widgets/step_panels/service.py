@@ -9,9 +9,9 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.times import local_day
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.paint import Piece, cell, line
+from debvisor_tui.ui.drawing import Piece, cell, line
 from debvisor_tui.ui.units import format_count
-from debvisor_tui.ui.widgets.bodies.common import Look, last, mapping, number, others, page, row, short, text_of
+from debvisor_tui.ui.widgets.step_panels.common import Look, last, mapping, number, others, page, row, short, text_of
 
 PROBES = 14  # the last probes of each kind that are drawn as a row
 

@@ -1,4 +1,4 @@
-"""Answers questions about the world as one JSON document: `python -m debvisor_tui.runner.query CONFIG STATE Q …`."""
+"""Answers questions about the world as one JSON document: `python -m … CONFIG STATE QUESTION …` (query_client.py)."""
 
 import asyncio
 import json
@@ -11,15 +11,15 @@ from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.rollback import RollbackOptions
-from debvisor_tui.model.scrub import scrub, scrub_all
-from debvisor_tui.runner.places import Places
+from debvisor_tui.model.secrets_registry import scrub, scrub_all
+from debvisor_tui.runner.paths import TargetPaths
 
 
-async def answer(settings: Settings, places: Places, question: str, *args: str) -> Any:
+async def answer(settings: Settings, places: TargetPaths, question: str, *args: str) -> Any:
     """The answer as plain data; DebvisorError if there is none."""
     match question:
         case "now":
-            from debvisor_tui.tasks.now import what_runs_now
+            from debvisor_tui.tasks.status import what_runs_now
 
             now = await what_runs_now(settings)
             if places.has_journal():
@@ -49,7 +49,7 @@ async def answer(settings: Settings, places: Places, question: str, *args: str) 
                 step["usual"] = usual.get(step["id"])
             return plan
         case "rollback":
-            from debvisor_tui.runner.way_back import plan_way_back
+            from debvisor_tui.runner.rollback_planning import plan_way_back
             from debvisor_tui.store.history import History
 
             options = RollbackOptions.from_json(json.loads(args[1]))
@@ -65,7 +65,7 @@ def main() -> None:
     try:
         settings = load_settings(Path(config))
         settings.remember_secrets()
-        places = Places(Path(state_dir), settings.name)
+        places = TargetPaths(Path(state_dir), settings.name)
         # What it found in the world is foreign, and no step's context has cleaned it.
         document = {"answer": scrub_all(asyncio.run(answer(settings, places, question, *args)))}
     except DebvisorError as error:

@@ -7,8 +7,8 @@ from textual.content import Content
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.times import local_day, local_time
-from debvisor_tui.ui.marks import STEP_MARKS, mark_of_run
-from debvisor_tui.ui.paint import Piece, line, lines
+from debvisor_tui.ui.drawing import Piece, line, lines
+from debvisor_tui.ui.state_marks import STEP_MARKS, mark_of_run
 from debvisor_tui.ui.units import name_of
 
 if TYPE_CHECKING:  # not needed for the first paint

@@ -13,7 +13,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.text import one_line
 from debvisor_tui.runner.protocol import Message
-from debvisor_tui.tasks.base import Nudge, Reply
+from debvisor_tui.tasks.base import Reply, StepCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StepUnderWay:
 
     step: str
     task: "asyncio.Task[Any]"
-    inbox: "asyncio.Queue[Nudge]"
+    inbox: "asyncio.Queue[StepCommand]"
     accepts: frozenset[str]
     cancelled_by: Person | None = None
 
@@ -68,7 +68,7 @@ Journaled = Callable[[str, Person, str, str], Awaitable[None]]
 Check = Callable[[RollbackOptions], Awaitable[None]]
 
 
-class Desk:
+class CommandHandler:
     """Takes commands for the run that goes on now; every accepted one is journaled before it takes effect."""
 
     def __init__(self, decide: Journaled, check: Check, publish: Callable[[Message], None]) -> None:
@@ -191,7 +191,7 @@ class Desk:
             await self._decide(running.step, who, name, "too late: it had come to its verdict")
             raise Refused("The watch has just come to its verdict.", "Look at it, and answer what it asks.")
         with contextlib.suppress(asyncio.QueueFull):
-            running.inbox.put_nowait(Nudge(name, who, clean))
+            running.inbox.put_nowait(StepCommand(name, who, clean))
 
 
 def exit_of(reply: Reply, args: Mapping[str, Any]) -> Exit | None:

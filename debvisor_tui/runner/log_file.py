@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from debvisor_tui.model.scrub import scrub
+from debvisor_tui.model.secrets_registry import scrub
 
 LIMIT = 1_000_000  # bytes; then it is put aside as NAME.1, in place of the one before
 

@@ -5,8 +5,8 @@ from textual.content import Content
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.times import local_day
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.paint import cell, line
-from debvisor_tui.ui.widgets.bodies.common import (
+from debvisor_tui.ui.drawing import cell, line
+from debvisor_tui.ui.widgets.step_panels.common import (
     Look,
     last,
     mapping,

@@ -40,7 +40,7 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
             kind, subject, before = ChangeKind.PROCESS, platform.subject, await look()
         case "upgrade":
             from debvisor_tui.adapters.migrations.alembic import pending, standing
-            from debvisor_tui.tasks.losses import count_taken
+            from debvisor_tui.tasks.data_loss import count_taken
 
             async def look() -> dict[str, Any]:
                 return dict(await standing(settings))

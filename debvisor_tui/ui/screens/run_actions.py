@@ -17,7 +17,7 @@ from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.prices import crossing_text, half_done, price_of_skipping, risks
 from debvisor_tui.ui.run_words import can_roll_back, changes_so_far
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog, TypedDialog
-from debvisor_tui.ui.screens.run_state import RunStateScreen
+from debvisor_tui.ui.screens.run_model import RunStateScreen
 from debvisor_tui.ui.widgets.gate import ENTER
 
 EXTEND: Final = 300.0  # seconds

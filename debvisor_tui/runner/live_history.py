@@ -5,17 +5,17 @@ from dataclasses import replace
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.runner.lock import find_holder
-from debvisor_tui.runner.places import Places
+from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store.history import History
 
 #: What the journal says of a run only while a runner has it in hand.
 IN_HAND = ACTIVE_RUN_STATES | {RunState.ROLLING_BACK}
 
 
-class StandingHistory(History):
+class LiveHistory(History):
     """The journal for whoever shows it. A runner that was killed could not write that it was: the lock tells."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: TargetPaths) -> None:
         super().__init__(places.journal)
         self._places = places
 

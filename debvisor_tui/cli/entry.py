@@ -53,7 +53,7 @@ def _fail(error: BaseException) -> NoReturn:
     """Errors end in one place; its imports are paid for only now."""
     import typer
 
-    from debvisor_tui.cli.boundary import run_app
+    from debvisor_tui.cli.error_handling import run_app
 
     app = typer.Typer(add_completion=False)
 

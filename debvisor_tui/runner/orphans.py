@@ -30,7 +30,7 @@ POLL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class Orphan:
     """A process of ours that was found. `ended`: it is gone now. `spared`: it was left to run on, by intent."""
 
     pid: int
@@ -48,7 +48,7 @@ def host_restarted_since(child: Child) -> bool:
     return child.boot_id not in {"", boot_id()}
 
 
-async def end_leftovers(child: Child, *, spare: bool = False) -> list[Leftover]:
+async def end_orphans(child: Child, *, spare: bool = False) -> list[Orphan]:
     """End what is left of `child` (TERM, then KILL, to its whole session, as a cancel does); what was found of it.
 
     If the command itself has ended already, what it left in its session is ended too. With `spare` that may be the
@@ -64,13 +64,13 @@ async def end_leftovers(child: Child, *, spare: bool = False) -> list[Leftover]:
     found = _session_of(led, found, child.nonce)
     commands = {member: _command(member.pid) for member in sorted(found, key=lambda member: member.pid)}
     if leader is None and spare:
-        return [Leftover(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
+        return [Orphan(member.pid, command, ended=False, spared=True) for member, command in commands.items()]
     if leader is not None and spare:
         await _end(lambda: groups_of_session(leader.pid) & {leader.pid})
-        return [Leftover(leader.pid, commands[leader], ended=leader.pid not in groups_of_session(leader.pid))]
+        return [Orphan(leader.pid, commands[leader], ended=leader.pid not in groups_of_session(leader.pid))]
     await _end(lambda: groups_of_session(led) if _session_of(led, found, child.nonce) else set())
     shown = commands if leader is None else [leader, *_session_of(led, found, child.nonce) - {leader}]
-    return [Leftover(m.pid, commands.get(m) or _command(m.pid), ended=not m.alive()) for m in shown]
+    return [Orphan(m.pid, commands.get(m) or _command(m.pid), ended=not m.alive()) for m in shown]
 
 
 def _leader(child: Child) -> ProcessId | None:

@@ -10,8 +10,8 @@ from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import short_day
 from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.paint import Piece, cell, line, lines
-from debvisor_tui.ui.widgets.fluid import hang
+from debvisor_tui.ui.drawing import Piece, cell, line, lines
+from debvisor_tui.ui.widgets.reflow import hang
 
 
 @dataclass(frozen=True, slots=True)

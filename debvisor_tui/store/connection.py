@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from debvisor_tui.store.trouble import NO_ACCESS, PASSING, code_of
+from debvisor_tui.store.errors import NO_ACCESS, PASSING, code_of
 
 BUSY_TIMEOUT: Final = 10.0  # seconds that a writer waits for another one's commit
 

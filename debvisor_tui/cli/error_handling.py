@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import typer
 
 from debvisor_tui.model.errors import DebvisorError
-from debvisor_tui.model.scrub import scrub
+from debvisor_tui.model.secrets_registry import scrub
 
 INTERRUPTED = 130
 
