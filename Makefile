@@ -24,8 +24,9 @@ $(VENV)/.dev: $(PACKAGES)
 demo: $(VENV)/.run
 	@$(VENV)/bin/debvisor-tui demo $(if $(DIR),--dir "$(DIR)") $(if $(FAULT),--fault "$(FAULT)")
 
+# More workers than cores: most of the tests wait for other processes most of the time.
 test: lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n 4
 
 # The folder is named, so that its conftest is read by the process that prints the counts.
 faults: $(VENV)/.dev

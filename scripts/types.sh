@@ -10,6 +10,6 @@ for folder in tests/*/ benchmarks/; do
     if [ -e "$folder/__init__.py" ]; then
         $mypy "$folder"
     elif ls "$folder"*.py >/dev/null 2>&1; then
-        MYPYPATH=$folder:tests/shared:scripts $mypy "$folder"
+        MYPYPATH=$folder:tests/support:scripts $mypy "$folder"
     fi
 done
