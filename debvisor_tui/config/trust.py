@@ -115,11 +115,11 @@ def _check_owner(here: Path, status: os.stat_result, path: Path, what: str) -> N
         )
 
 
-def _refusal(path: Path, what: str, here: Path, why: str, mend: str) -> UsageError:
+def _refusal(path: Path, what: str, here: Path, why: str, fix: str) -> UsageError:
     place = "it" if here == path else one_line(str(here), 200)
     return UsageError(
         f"The {what} {one_line(str(path), 200)} is not used: {why} {place}.",
-        f"Whoever may change it decides which commands run with your rights. Mend it: {mend}",
+        f"Whoever may change it decides which commands run with your rights. Fix it: {fix}",
     )
 
 

@@ -88,7 +88,7 @@ class RunnerGone(DebvisorError):
 
 
 class JournalError(DebvisorError):
-    """`passing`: it may pass by itself or be mended while we wait (disk full, locked), and the call be made again."""
+    """`passing`: it may pass by itself or be fixed while we wait (disk full, locked), and the call be made again."""
 
     def __init__(self, what: str, hint: str = "", *, passing: bool = False) -> None:
         super().__init__(what, hint)

@@ -137,7 +137,7 @@ class CommandHandler:
             raise Refused(f"The answer {answer} is not possible here.", f"Possible: {possible}.")
         reason = one_line(str(args.get("reason") or ""))
         if answer in NEEDS_REASON and not reason:
-            raise Refused(f"To {answer} needs a reason: it stands in the history.")
+            raise Refused(f"To {answer} a reason is needed; it is kept in the history.")
         if answer is Answer.ROLLBACK:
             await self._check(_options(args))
         await self._decide(gate.step, who, answer, reason)
@@ -185,7 +185,7 @@ class CommandHandler:
         else:
             clean["reason"] = one_line(str(args.get("reason") or ""))
             if not clean["reason"]:
-                raise Refused("To pass early needs a reason: it stands in the history.")
+                raise Refused("To pass early a reason is needed; it is kept in the history.")
         await self._decide(running.step, who, name, str(clean.get("reason") or clean.get("seconds")))
         if self.running is not running or self._gate is not None:
             await self._decide(running.step, who, name, "too late: it had come to its verdict")

@@ -166,7 +166,7 @@ class RunnerContext(StepContext):
         reply = await self._desk.ask(Gate(kind, self.step, question, detail, danger, more=more))
         if reply.answer is Answer.DECLINE:
             because = f": {reply.reason}" if reply.reason else ""
-            raise WorkFailed(f"{reply.who} did not agree{because}.", "Retry to be asked again.")
+            raise WorkFailed(f"Declined by {reply.who}{because}.", "Retry to be asked again.")
         return reply
 
     async def sample(self, sample: Sample) -> None:

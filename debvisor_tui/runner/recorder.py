@@ -25,7 +25,7 @@ Trouble = Callable[[JournalError | None], None]
 class Recorder:
     """Runs journal calls one after the other; what they committed is published from the event loop.
 
-    Once `patient` is set, a call that fails is made again until it succeeds, also on a file that was mended or put
+    Once `patient` is set, a call that fails is made again until it succeeds, also on a file that was fixed or put
     back meanwhile: the run stands still, and nothing happens that the journal does not know of.
     """
 

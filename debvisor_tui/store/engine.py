@@ -83,7 +83,7 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
 
         @event.listens_for(engine, "checkout")
         def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
-            if record.info["file"] != file_id(path):  # it was replaced, mended: what is open is nobody's any more
+            if record.info["file"] != file_id(path):  # it was replaced, fixed: what is open is nobody's any more
                 raise DisconnectionError("another file stands there now")
 
         @event.listens_for(engine, "checkin")

@@ -46,9 +46,9 @@ def unwritable(path: Path, error: OSError) -> JournalError:
 def how_to_mend(path: Path) -> str:
     """Commands to copy: the damaged file is kept, what can be read of it becomes the journal."""
     return (
-        "Nothing more is written to it. Set it aside and mend a copy:\n"
+        "Nothing more is written to it. Set it aside and fix a copy:\n"
         f"  cd {path.parent} && mkdir broken && mv {path.name} {path.name}-* broken/\n"
-        f"  sqlite3 broken/{path.name} .recover | sqlite3 mended.db && mv mended.db {path.name}"
+        f"  sqlite3 broken/{path.name} .recover | sqlite3 fixed.db && mv fixed.db {path.name}"
     )
 
 

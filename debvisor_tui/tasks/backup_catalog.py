@@ -164,14 +164,14 @@ def manifest_of(path: Path) -> Path:
 def make_folder(folder: Path) -> None:
     """The backup folder, 0700, there and writable; WorkFailed says what is in its way."""
     if folder.exists() and not folder.is_dir():
-        raise WorkFailed(f"{folder} is not a folder", "backup.dir must name one. Move the file, or mend the config.")
+        raise WorkFailed(f"{folder} is not a folder", "backup.dir must name one. Move the file, or fix the config.")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = one_line(error.strerror or str(error))
-        raise WorkFailed(f"The backup folder {folder} cannot be made: {reason}", "Mend backup.dir.") from error
+        raise WorkFailed(f"The backup folder {folder} cannot be made: {reason}", "Fix backup.dir.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise WorkFailed(f"The backup folder {folder} is not writable", "Who owns it? Or mend backup.dir.")
+        raise WorkFailed(f"The backup folder {folder} is not writable", "Who owns it? Or fix backup.dir.")
 
 
 @contextlib.contextmanager

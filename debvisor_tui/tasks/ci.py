@@ -130,7 +130,7 @@ def _all_passed(checks: list[dict[str, Any]], missing: Sequence[str], required: 
     if not told:
         return
     if by_result.get("failed"):
-        hint = "Do not release this commit: mend it, and release the version that passes."
+        hint = "Do not release this commit: fix it, and release the version that passes."
     elif by_result.get("pending"):
         hint = "Wait until the pipeline has ended, and retry."
     else:

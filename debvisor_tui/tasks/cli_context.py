@@ -140,7 +140,7 @@ class StandaloneContext(StepContext):
             raise WorkFailed(f"A person must decide: {gate.question}{told}", "Run it in a terminal.")
         reply = await self._ask(gate)
         if reply.answer is Answer.DECLINE:
-            raise WorkFailed(f"{reply.who.name} did not agree.", "Nothing was done.")
+            raise WorkFailed(f"Declined by {reply.who.name}.", "Nothing was done.")
         return reply
 
     async def sample(self, sample: Sample) -> None:

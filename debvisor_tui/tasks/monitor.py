@@ -50,7 +50,7 @@ class MonitorTask:
                 if verdict.outcome is Outcome.FAIL:
                     raise WorkFailed(
                         f"The release fails its watch: {verdict.reason} ({numbers})",
-                        "Roll back (R) while the way back is short; or look into it, and retry to watch anew.",
+                        "Roll back now (R); or look into it, and retry to watch anew.",
                     )
                 if verdict.outcome is Outcome.PASS:
                     return verdict.reason

@@ -27,9 +27,9 @@ class ManualTask:
         return self._inner.commands(settings, job)
 
     async def run(self, ctx: StepContext) -> str:
-        detail = "\n".join(("This step is done by hand. What it comes to:", *self.commands(ctx.settings, ctx.job)))
+        detail = "\n".join(("This step is done by hand. The commands:", *self.commands(ctx.settings, ctx.job)))
         async with witnessed(ctx, self._step):
-            who = await attest(ctx, f"Was the step {self._step} done?", detail=detail)
+            who = await attest(ctx, f"Did you do the step {self._step}?", detail=detail)
         return f"done by hand, says {who}"
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -69,7 +69,7 @@ def _with_last_words(ctx: StepContext, error: WorkFailed, mark: ServiceLog | Non
         ctx.log(line, "err")
     last = one_line(lines[-1], 200)
     what = error.what if last in error.what else f"{error.what}: {last}"
-    hint = f"The end of {mark.name} is in this step's log. Mend it and retry, or roll back (R)."
+    hint = f"The end of {mark.name} is in this step's log. Fix it and retry, or roll back (R)."
     if isinstance(error, CommandFailed):
         return CommandFailed(what, hint, exit_code=error.command_exit_code)
     return WorkFailed(what, hint)

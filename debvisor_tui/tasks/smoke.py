@@ -17,7 +17,7 @@ from debvisor_tui.tasks.words import cli
 
 REQUEST_TIMEOUT: Final = 15.0  # seconds
 MAX_REDIRECTS: Final = 5
-ROLL_BACK: Final = "Look at the service's log; mend it and retry, or roll back (R)."
+ROLL_BACK: Final = "Look at the service's log; fix it and retry, or roll back (R)."
 
 
 class SmokeTask:

@@ -98,7 +98,7 @@ class DebvisorApp(App[int]):
         return self._failed or self._exception
 
     def fail(self, error: DebvisorError) -> None:
-        """End with an error that the operator has to mend first."""
+        """End with an error that the operator has to fix first."""
         self._failed = error
         self.leave(error.exit_code)
 

@@ -79,7 +79,7 @@ def test_an_event_loop_does_not_wait_for_a_secrets_command(tmp_path: Path) -> No
     sandbox = Sandbox.create(tmp_path / "host")
     text = sandbox.config_path.read_text(encoding="utf-8")
     url = f"sqlite:///{tmp_path}/host/data/panel.db"
-    slow = f'url = {{ command = ["sh", "-c", "sleep 0.5; echo {url}"] }}'
+    slow = f'url = {{ command = ["sh", "-c", "sleep 3; echo {url}"] }}'
     sandbox.config_path.write_text(re.sub(r"(?m)^url = .*$", slow, text, count=1), encoding="utf-8")
     settings = load_settings(sandbox.config_path)
     gaps: list[float] = []
@@ -99,4 +99,4 @@ def test_an_event_loop_does_not_wait_for_a_secrets_command(tmp_path: Path) -> No
 
     assert asyncio.run(main())
     assert len(gaps) > 10
-    assert max(gaps) < 0.4, "the loop stood still while the command ran"
+    assert max(gaps) < 2.5, "the loop stood still while the command ran"

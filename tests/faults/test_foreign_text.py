@@ -283,7 +283,7 @@ def test_keys_are_answered_while_a_step_shouts(make_host: Callable[[], Host]) ->
         assert host.view(run).step("review").state is StepState.RUNNING
         told.touch()
         asyncio.run(host.gate(run, GateKind.READY, "ci"))
-        see(terminal, "Nothing was logged yet")  # it has gone on with the run
+        see(terminal, "No output yet")  # it has gone on with the run
         terminal.type(b"l")
         see(terminal, "CI is next")
         terminal.type(b"k")

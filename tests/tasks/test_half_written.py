@@ -115,7 +115,7 @@ def test_what_a_person_has_changed_meanwhile_is_not_touched(host: Host) -> None:
     old = host.head()
     git(host.checkout, "fetch", "-q", "--tags")
     kill_in_the_middle(host, "merge", "--ff-only", "v2.0.0", count=500)
-    (host.checkout / "app.txt").write_text("mended by hand at 3 a.m.\n")
+    (host.checkout / "app.txt").write_text("fixed by hand at 3 a.m.\n")
     before = {path: path.read_bytes() for path in host.checkout.rglob("*.txt")}
     with pytest.raises(WorkFailed, match=r"cut off half-way .* somebody has changed app\.txt since"):
         asyncio.run(PullTask().run(begun(host, old)))

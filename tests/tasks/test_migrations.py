@@ -176,7 +176,7 @@ def test_the_check_reads_the_new_release_while_the_old_one_stays_in_place(releas
 def test_a_person_who_does_not_agree_fails_the_step(release: Release) -> None:
     _next(release)
     release.agrees = False
-    with pytest.raises(WorkFailed, match="anna did not agree"):
+    with pytest.raises(WorkFailed, match="Declined by anna"):
         run(MigrationCheckTask().run(release.context("migration-check", release.job("v1.1.0"))))
 
 

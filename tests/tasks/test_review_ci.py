@@ -36,7 +36,7 @@ def test_the_commits_are_listed_newest_first_and_a_person_vouches_for_them(host:
 
 def test_nobody_vouching_fails_the_review(host: Host) -> None:
     ctx = Told(host.settings(), host.job("v1.1.0"), "review", answer=Answer.DECLINE)
-    with pytest.raises(WorkFailed, match="did not agree"):
+    with pytest.raises(WorkFailed, match="Declined by"):
         asyncio.run(ReviewTask().run(ctx))
     assert ctx.evidences("attested") == []
 

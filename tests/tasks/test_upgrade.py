@@ -103,7 +103,7 @@ def test_the_second_of_three_that_fails_leaves_a_true_record(release: Release) -
     assert run(UpgradeTask().inspect(release.context("upgrade", job))).found is Found.PARTLY
     assert not any("Traceback" in line for line in release.lines)
 
-    release.migration("c3", "b2", *MAKE)  # mended: the retry does the rest, and the plan still knows all of it
+    release.migration("c3", "b2", *MAKE)  # fixed: the retry does the rest, and the plan still knows all of it
     release.tag("v1.3.2")
     run(UpgradeTask().run(release.context("upgrade", release.job("v1.3.2"))))
     plan = plan_rollback(1, "v1.3.2", "v1.0.0", release.made)

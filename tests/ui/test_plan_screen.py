@@ -110,7 +110,7 @@ def test_the_cursor_passes_over_what_is_not_newer(world: dict[str, Any], tmp_pat
         async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
             screen = PlanScreen()
             app.push_screen(screen)
-            await until(lambda: "older: use R" in text_of(app), pilot)
+            await until(lambda: "older; to go back use R" in text_of(app), pilot)
             await pilot.press("down", "down")
             assert screen.offers.highlighted == 1  # not on to v1.1.0, and not round to the newest: Down means down
             assert "›" in text_of(app), "the cursor is a glyph, not a colour alone"

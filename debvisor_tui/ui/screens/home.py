@@ -36,7 +36,7 @@ class HomeScreen(DebvisorScreen[None]):
         key("home", "a", "attach", "attach", "Show the run in progress, or take up the interrupted one"),
         key("home", "h", "history", "history", "All runs, and a search over all their logs"),
         key("home", "R", "rollback", "ROLL BACK", "The way back from the last release: see its plan first"),
-        key("home", "ctrl+r", "again", "probe again", "Ask the service once more what runs now", display="ctrl+r"),
+        key("home", "ctrl+r", "again", "refresh", "Ask the service once more what runs now", display="ctrl+r"),
         key("home", "q", "quit", "quit", "Leave; a run goes on without this terminal"),
     ]
     DEFAULT_CSS = """

@@ -38,7 +38,7 @@ class PlanScreen(DebvisorScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("plan", "enter", "proceed", "choose", "Choose the version, then start its release"),
         key("plan", "a", "auto", "auto", "Let the run pass its gates by itself until a person must decide"),
-        key("plan", "r,ctrl+r", "again", "look again", "Read the versions, or this plan, once more"),
+        key("plan", "r,ctrl+r", "again", "refresh", "Read the versions, or this plan, once more"),
         key("plan", "escape", "back", "back", "Back to the versions, then home; nothing was touched"),
     ]
     DEFAULT_CSS = """

@@ -272,7 +272,7 @@ class RunScreen(RunActs):
 
     def refusal(self, action: str) -> str:
         if action == "follow" and self.selected is None and (self.log_pane.following or not self.log_pane.live):
-            return "You are there."
+            return "This is the current step."
         if action == "toggle_sql" and (self.shown is None or self.shown.id != "migration-check"):
             return "SQL is shown at the migrations only."
         if action == "switch_plot":

@@ -122,7 +122,7 @@ class RunActs(RunStateScreen):
             return "There is nothing to try again: enter goes on."
         if action == "skip":
             return "This question is to be answered or declined (x); a step under way cannot be skipped."
-        return "There is nothing to decline here; s skips the step."
+        return "Nothing to decline. s skips this step."
 
     def _under_way(self) -> str:
         """The step that is running, or ""."""

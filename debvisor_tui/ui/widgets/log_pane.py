@@ -84,7 +84,7 @@ class LogPane(Widget, can_focus=True):
         start: int
         backwards: bool
 
-    def __init__(self, *, id: str | None = None, empty: str = "Nothing was logged yet.") -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, empty: str = "No output yet.") -> None:  # noqa: A002
         super().__init__(id=id)
         self.attempt: int | None = None
         self.last = 0  # the number of the last line, and so how many there are

@@ -18,11 +18,11 @@ def version_line(version: Version, widest: int, width: int) -> Content:
     elif version.newer:
         standing = line("newer")
     else:
-        standing = line(("older: use R", "$muted"))
+        standing = line(("older; to go back use R", "$muted"))
     day = date_of(version.at) if version.at else ""
     name = min(widest, 24) + 2
     head = line(
-        cell(version.name, name, "bold" if version.newer else ""), cell(day, 11, "$muted"), cell(standing, 20)
+        cell(version.name, name, "bold" if version.newer else ""), cell(day, 11, "$muted"), cell(standing, 26)
     )
     return line(head, cell(version.subject, max(width - head.cell_length, 0), "" if version.newer else "$muted"))
 
@@ -33,7 +33,7 @@ def plan_content(plan: ReleasePlan, width: int) -> Content:
     for problem in plan.problems:
         rows.append(hang(problem, width, 2, ("✗", "$danger"), "$danger"))
     if plan.problems:
-        rows += [line(("Mend this, then press r to look again.", "$muted")), Content()]
+        rows += [line(("Fix this, then press r to refresh.", "$muted")), Content()]
     rows.append(
         line(
             (plan.from_version or "an unknown version", "bold"),

@@ -68,7 +68,7 @@ class Probe:
         self.path = self._database_file()
         self.live = os.path.realpath(options.look) if options.look else self.path
         if not os.path.isfile(options.ini):
-            raise Failure("no-ini", f"There is no alembic.ini at {options.ini}", "Mend database.alembic_ini.")
+            raise Failure("no-ini", f"There is no alembic.ini at {options.ini}", "Fix database.alembic_ini.")
         self.closed = Closed(self.live, self.path) if options.look else None
         self._load(options)
 
@@ -144,7 +144,7 @@ class Probe:
 
         meant = self.live or make_url(self.url).render_as_string(hide_password=True)
         what = f"The release's env.py connects to {reached}, not to {meant}"
-        hint = "Let env.py take the URL from DATABASE_URL, or mend database.url or database.environment."
+        hint = "Let env.py take the URL from DATABASE_URL, or fix database.url or database.environment."
         return Failure("other-database", what, hint)
 
     def _explain(self, error: BaseException) -> Failure:
@@ -165,7 +165,7 @@ class Probe:
         if self.started:
             revision, message = self.started
             what = f"Revision {revision} ({message}) failed: {said}{_place(error)}"
-            hint = "Mend the migration or the data, or roll back."
+            hint = "Fix the migration or the data, or roll back."
             if not self.undoes:
                 hint += " What it did before the failing statement stands: it ran without a transaction around it."
             return Failure("migration-failed", what, hint, revision=revision)
