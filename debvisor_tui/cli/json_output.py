@@ -41,7 +41,8 @@ def state_words(run: RunSummary) -> str:
 
 
 def summary_document(run: RunSummary) -> dict[str, Any]:
-    return _dated(run)
+    """`old` and `new` are artifacts: {"version", "identity"}."""
+    return _dated(run) | {"from_version": run.from_version, "to_version": run.to_version}
 
 
 def _dated(what: RunSummary | AttemptView) -> dict[str, Any]:

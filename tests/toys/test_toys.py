@@ -116,6 +116,7 @@ def test_a_release_goes_out_and_comes_back_on_toys_alone(toys: ToyHost) -> None:
     assert commands["restart"] == [f"{sys.executable} {toys.folder}/control {toys.folder} v1.1.0"]
     assert commands["monitor"][0].startswith(f"wc -l {toys.folder}/tally")
     assert list(run["new"]["identity"]) == ["box"]
+    assert (run["from_version"], run["to_version"]) == ("v1.0.0", "v1.1.0")
     kinds = {change["kind"]: change for change in run["changes"]}
     assert kinds["image"]["before"]["version"] == "v1.0.0"
     assert kinds["process"]["after"]["generation"] == 2
