@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from debvisor_tui.config.parts import Count, Duration, HttpUrl, Kind, KindPart, Number
+from debvisor_tui.model.verdict import Thresholds
 
 
 class Monitor(KindPart):
@@ -18,6 +19,10 @@ class Monitor(KindPart):
     )
     breaches: Count = Field(default=3, description="so many scrapes in a row over a limit fail the watch")
     min_requests: Count = Field(default=30, description="fewer requests than that in all are too few to judge")
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(self.max_error_rate, self.max_p95_ms, self.breaches, self.min_requests)
 
     @model_validator(mode="after")
     def _two_scrapes(self) -> "Monitor":

@@ -6,28 +6,18 @@ from dataclasses import asdict, replace
 
 from debvisor_tui.adapters.metrics import open_metrics
 from debvisor_tui.adapters.metrics.protocol import MetricsSource, NoData
-from debvisor_tui.config.monitors import Monitor
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer
 from debvisor_tui.model.text import one_line
-from debvisor_tui.model.verdict import Outcome, Sample, Thresholds, Verdict, breach, judge
+from debvisor_tui.model.verdict import Outcome, Sample, Verdict, breach, judge
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepCommand, StepContext
 
 EXTENSION = 300.0  # seconds that an inconclusive watch goes on for, when asked to
 MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most
-
-
-def thresholds(monitor: Monitor) -> Thresholds:
-    return Thresholds(
-        max_error_rate=monitor.max_error_rate,
-        max_p95=monitor.max_p95_ms,
-        breaches=monitor.breaches,
-        min_requests=monitor.min_requests,
-    )
 
 
 class MonitorTask:
@@ -76,7 +66,7 @@ class Watch:
         self._ctx = ctx
         self._source = source
         self._monitor = ctx.settings.monitor
-        self._limits = thresholds(self._monitor)
+        self._limits = self._monitor.thresholds
         self._clock = ctx.clock
         self._begun = self._clock()
         self._duration = self._monitor.duration

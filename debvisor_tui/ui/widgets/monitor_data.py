@@ -15,15 +15,6 @@ STEP = "monitor"
 _BEGINS = {Answer.RUN, Answer.RETRY}  # answers with which another watch begins
 
 
-def thresholds(monitor: Monitor) -> Thresholds:
-    return Thresholds(
-        max_error_rate=monitor.max_error_rate,
-        max_p95=monitor.max_p95_ms,
-        breaches=monitor.breaches,
-        min_requests=monitor.min_requests,
-    )
-
-
 def _limits(said: Mapping[str, Any]) -> Thresholds:
     return Thresholds(**{name: said[name] for name in Thresholds.__slots__ if name in said})
 
@@ -43,7 +34,7 @@ def watch_of(view: RunView, samples: Sequence[Sample], monitor: Monitor, now: In
     ran = attempt.age(now) if known else samples[-1].elapsed if samples else 0.0
     return Watch(
         samples=tuple(samples),
-        limits=_limits(said) if said else thresholds(monitor),
+        limits=_limits(said) if said else monitor.thresholds,
         before=_last(view, "pull", "baseline") or _last(view, "restart", "baseline"),
         verdict=_verdict(_last(view, STEP, "verdict")),
         restarted=_restarted(view, attempt),
