@@ -90,12 +90,15 @@ def restore(
     settings = settings_of(context)
     backup = find_backup(settings, tag)
 
-    async def do(ctx: "StandaloneContext") -> str:
+    async def agree(_: "StandaloneContext") -> None:
         say(await _loss(settings, backup))
         if not yes:
             await _confirm(settings)
+
+    async def do(ctx: "StandaloneContext") -> str:
         return await restore_backup(ctx, backup)
 
+    work(settings, "restore-backup", agree)  # before the lock is taken: a person may take long
     with alone(context, settings, "debvisor-cli backup restore"):
         print(work(settings, "restore-backup", do))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from debvisor_tui.config.settings import Settings
     from debvisor_tui.model.gates import Gate
+    from debvisor_tui.runner.paths import TargetPaths
     from debvisor_tui.tasks.base import Reply
     from debvisor_tui.tasks.cli_context import StandaloneContext
 
@@ -55,27 +56,58 @@ def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable
 
 @contextlib.contextmanager
 def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[None]:
-    """With the target's lock: no release runs meanwhile. A step of a run may do `what` itself. LockHeld if not."""
+    """With the target's lock: nothing of a run works meanwhile. LockHeld if something does.
+
+    A step of a run may do `what` itself; and while a run waits for a person, that person may do it by hand.
+    """
     from debvisor_tui.adapters.sources import open_source
     from debvisor_tui.model.errors import LockHeld
     from debvisor_tui.runner.lock import TargetLock, find_holder
     from debvisor_tui.runner.lock_holder import holder_by_kernel
 
-    places = (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
+    places = _places_of(context, settings)
     places.prepare()
     locks = open_source(settings).locks()
     try:
         lock = TargetLock.acquire(places, str(whoami()), what, locks)
     except LockHeld:
-        holders = [find_holder(places), *map(holder_by_kernel, locks)]
-        if not {holder.pid for holder in holders if holder is not None} & set(_ancestors()):
+        holder = find_holder(places)
+        pids = {found.pid for found in (holder, *map(holder_by_kernel, locks)) if found is not None}
+        if pids & set(_ancestors()):
+            yield  # the run that holds it waits for this very command
+            return
+        if holder is None or holder.run is None or not _waits(places, holder.run):
             raise
-        yield  # the run that holds it waits for this very command
+        say(f"Run {holder.run} waits for a person meanwhile; {what} is done beside it.")
+        yield
         return
     try:
         yield
     finally:
         lock.release()
+
+
+def _places_of(context: typer.Context, settings: "Settings") -> "TargetPaths":
+    """Where a run of this target that goes on keeps its state; else where one would."""
+    from debvisor_tui.runner.discovery import runs_going_on
+    from debvisor_tui.runner.paths import TargetPaths
+
+    for run in runs_going_on():
+        if run.config == settings.path:
+            return TargetPaths(run.state_dir, settings.name)
+    return (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
+
+
+def _waits(places: "TargetPaths", run: int) -> bool:
+    from debvisor_tui.model.states import RunState
+    from debvisor_tui.store.history import History
+
+    history = History(places.journal)
+    try:
+        found = history.summary(run)
+    finally:
+        history.close()
+    return found is not None and found.state is RunState.WAITING
 
 
 def _ancestors() -> Iterator[int]:

@@ -107,6 +107,10 @@ class SecretRef(BaseModel):
     _folder: Path | None = PrivateAttr(default=None)
     _told: Secret | None = PrivateAttr(default=None)  # what the command has printed
 
+    def forget(self) -> None:
+        """Run the command anew when it is asked next: what it printed may not be true any more."""
+        self._told = None
+
     def run_in(self, folder: Path) -> None:
         """A command is run in `folder`, the config's, wherever the program was called from."""
         self._folder = folder

@@ -245,6 +245,12 @@ class Settings(Part):
         remember(*found)
         return tuple(dict.fromkeys(hidden(s) for s in found if s))
 
+    def renew_secrets(self) -> tuple[str, ...]:
+        """As :meth:`secrets`, but each secret's command is run anew. Blocks as long as they take."""
+        for secret in (self.database.url, self.smoke.password):
+            secret.forget()
+        return self.secrets()
+
     def remember_secrets(self) -> None:
         """Have this process redact them, as far as they can be had for nothing: who only looks runs no command."""
         for place, secret in (("database.url", self.database.url), ("smoke.password", self.smoke.password)):

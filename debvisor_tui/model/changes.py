@@ -21,6 +21,7 @@ class ChangeKind(StrEnum):
               "destructive", "irreversible", "drops": what going down takes away, "takes": {what going up
               takes away: how many values or rows that were, None if not counted}}], oldest first
     PROCESS   ServiceState.facts(): {"pid": int, "ticks": int, "started": unix seconds, "text"} (or units …)
+    OWN       {"undo": argv, "shown", "place": see playbook.undo_place} in `before`, {"done": bool} in `after`
     BACKUP    {"tag": …, "path": …, "sha256": …, "bytes": int, "revision": …} in `after`
     """
 
@@ -64,6 +65,8 @@ class Change:
             case ChangeKind.PROCESS:
                 before, after = _identity(self.before), _identity(self.after)
                 return bool(before) and before == after
+            case ChangeKind.OWN:
+                return self.after.get("done") is False
             case _:
                 return False
 

@@ -36,7 +36,9 @@ def stands(kind: RunKind, state: RunState, changes: Iterable[Change]) -> bool:
 
 def needed_backups(standing: Iterable[Sequence[Change]]) -> Iterator[Path]:
     """The backups that rolling back could need; `standing`: the changes of each release that stands, newest first."""
-    for _, changes in zip(range(BACKUPS_OF), standing, strict=False):
+    # What only a step of the config's own has done is undone without a backup: it displaces none.
+    serious = (changes for changes in standing if any(lasts(c) and c.kind is not ChangeKind.OWN for c in changes))
+    for _, changes in zip(range(BACKUPS_OF), serious, strict=False):
         for change in changes:
             path = change.after.get("path") or change.before.get("path")
             if change.kind is ChangeKind.BACKUP and path:

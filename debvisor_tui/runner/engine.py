@@ -1,6 +1,7 @@
 """The step loop of one run: gate, attempt, outcome, next; every move is a journaled, legal transition."""
 
 import asyncio
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -210,8 +211,11 @@ class Engine:
         )
 
     async def _attempt(self, step: StepView) -> tuple[StepState, tuple[str, str]]:
-        attempt, _number = await self._recorder.do(self._journal.start_attempt, self._job.run, step.id)
+        attempt, number = await self._recorder.do(self._journal.start_attempt, self._job.run, step.id)
         self._desk.progress = None
+        if number > 1:  # perhaps a secret that had run out was renewed before the retry
+            with contextlib.suppress(DebvisorError):  # the step that needs it says so
+                self._redact.add(*await asyncio.to_thread(self._settings.renew_secrets))
         log = self._open_log(step.id, attempt)
         context = self._context(step.id, attempt, log)
         started, self._waited = time.monotonic(), 0.0

@@ -39,7 +39,8 @@ class LiveHistory(History):
         return view and replace(view, run=self._as_it_stands(view.run, free=free))
 
     def _free(self) -> bool:
-        return find_holder(self._places) is None
+        holder = find_holder(self._places)
+        return holder is None or not holder.is_runner
 
     def _as_it_stands(self, run: RunSummary, *, free: bool) -> RunSummary:
         """`free`: nobody held the target before `run` was read. Asked again after it: a runner may just have come."""

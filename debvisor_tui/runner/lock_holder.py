@@ -30,6 +30,11 @@ class Holder:
     state_dir: str = ""
 
     @property
+    def is_runner(self) -> bool:
+        """Whether it may be the runner of a run; a command that moves the database by hand holds the lock, too."""
+        return not self.what.startswith(("debvisor-cli", "history prune"))
+
+    @property
     def attachable(self) -> bool:
         return self.what.partition(" ")[0] in {"release", "rollback", "resume"}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,7 +55,8 @@ async def _ask(shape: type[T], settings: Settings, places: TargetPaths, *query: 
     )
     try:
         async with asyncio.timeout(TIMEOUT):
-            done = await execute(argv, cwd=Path("/"), capture=True)
+            # All of this environment: the program is ours, and keeps git's variables from git by itself.
+            done = await execute(argv, cwd=Path("/"), env=dict(os.environ), capture=True)
     except TimeoutError:
         raise WorkFailed(f"No answer about {query[0]} within {TIMEOUT:.0f} s.", "Try again.") from None
     except OSError as error:

@@ -168,7 +168,8 @@ class Session:
             if commands == step.commands:
                 continue
             await self._recorder.do(self._journal.renew_commands, run.id, step.id, commands)
-            what = f"the config has changed: {step.title} now runs {'; '.join(commands) or 'nothing'}"
+            runs = "; ".join(commands) or "nothing"
+            what = f"{step.title} now runs {runs} (the config, or debvisor-tui itself, has changed since)"
             await self._recorder.do(self._journal.note, run.id, EventKind.RUNNER, {"what": what})
 
     async def _recover(self, run: int) -> Mapping[str, OrphanReport]:

@@ -70,7 +70,8 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
         record.info["file"] = file_id(path)
         if read_only:
             connection.execute("PRAGMA temp_store = MEMORY")
-            for view in OLDER.get(_version_in(connection) or "", ()):
+            record.info["version"] = version = _version_in(connection)
+            for view in OLDER.get(version or "", ()):
                 connection.execute(view)
             connection.execute("PRAGMA query_only = ON")
             record.info["aside"] = is_aside(connection)
@@ -82,9 +83,12 @@ def open_engine(path: Path, *, read_only: bool = False) -> "Engine":
     if read_only:
 
         @event.listens_for(engine, "checkout")
-        def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        def _same_file(connection: Any, record: Any, _proxy: Any) -> None:
             if record.info["file"] != file_id(path):  # it was replaced, fixed: what is open is nobody's any more
                 raise DisconnectionError("another file stands there now")
+            # A runner of this version has migrated it meanwhile: what was laid over it does not fit any more.
+            if record.info["version"] != HEAD and _version_in(connection) != record.info["version"]:
+                raise DisconnectionError("it has another schema now")
 
         @event.listens_for(engine, "checkin")
         def _once(_connection: Any, record: Any) -> None:

@@ -1,10 +1,13 @@
 """Steps of a config's own: a command, perhaps with one that undoes it, and one that tells whether it is done."""
 
+import asyncio
+
 from debvisor_tui.config.settings import ExtraStep, Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.playbook import UNDO, undo_place
+from debvisor_tui.model.text import REDACTED, Redactor, clean
 from debvisor_tui.system.failures import command_name, shown
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.override import execute_own
@@ -52,7 +55,7 @@ class ExtraTask:
             case 0:
                 return Finding(Found.DONE, f"{name} says that it is done", {"done": True})
             case 1:
-                return Finding(Found.NOT_DONE, f"{name} says that it is not done")
+                return Finding(Found.NOT_DONE, f"{name} says that it is not done", {"done": False})
         return Finding(
             Found.UNKNOWN, f"{name} ended with {done.exit_code}, which is neither 0 (done) nor 1 (not done)"
         )
@@ -80,9 +83,23 @@ class UndoTask:
         return (shown(argv),) if argv else ()
 
     async def run(self, ctx: StepContext) -> str:
-        argv = [str(word) for word in ctx.job.facts["undo"]]
+        argv = await self._exact(ctx, [str(word) for word in ctx.job.facts["undo"]])
         await execute_own(ctx, argv)
         return f"{command_name(argv)} ended well"
+
+    async def _exact(self, ctx: StepContext, recorded: list[str]) -> list[str]:
+        """The command itself: the journal holds no secret, so one that had a secret in it is the config's to tell."""
+        extra = ctx.settings.own_step(self._id)
+        if extra is not None and extra.undo is not None:
+            redact = Redactor(await asyncio.to_thread(ctx.settings.secrets))
+            if [clean(word, redact) for word in extra.undo] == recorded:
+                return list(extra.undo)
+        if any(REDACTED in word for word in recorded):
+            raise WorkFailed(
+                f"What undoes {self._id} held a secret, which is not kept, and the config has another command now",
+                f"Run it by hand ({shown(recorded)}, with the secret in it), then skip this step.",
+            )
+        return recorded
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """By the check of the step that is undone, if the config still has it."""

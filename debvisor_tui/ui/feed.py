@@ -144,9 +144,10 @@ class RunFeed:
         from debvisor_tui.runner.lock import find_holder
 
         try:
-            return await asyncio.to_thread(find_holder, self._session.places) is not None
+            holder = await asyncio.to_thread(find_holder, self._session.places)
         except DebvisorError:
             return False
+        return holder is not None and holder.is_runner
 
     async def look(self) -> None:
         """Read the run once, although no runner speaks: somebody else may have ended it."""
@@ -207,6 +208,10 @@ class RunFeed:
                 self._stale.set()
             case "run":
                 self.run = int(message["run"])
+                self._stale.set()
+            case "log" if (
+                "first" not in message
+            ):  # a runner of before schema 0005 counts otherwise: the journal knows
                 self._stale.set()
             case "log":
                 self._post(LogGrew(int(message["attempt"]), int(message["last"])))

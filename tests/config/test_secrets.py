@@ -63,6 +63,9 @@ def test_a_command_is_run_once_however_often_and_by_how_many_it_is_asked(tmp_pat
         told = list(pool.map(lambda _: secret.resolve("smoke.password").reveal(), range(8)))
     assert told == ["s3cret"] * 8
     assert (tmp_path / "runs").read_text() == "run\n"
+    secret.forget()
+    assert secret.resolve("smoke.password").reveal() == "s3cret"
+    assert (tmp_path / "runs").read_text() == "run\nrun\n"
 
 
 def test_a_command_that_leaves_something_behind_is_ended_whole_when_it_is_late(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.standing import LASTING, needed_backups, stands
+from debvisor_tui.model.standing import LASTING, lasts, needed_backups, stands
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState
 
 OLD, NEW = (
@@ -37,3 +37,17 @@ def test_the_backups_of_the_newest_two_that_stand_are_needed() -> None:
     standing = [(backup("/b/3"), code), (code, backup("/b/2")), (backup("/b/1"),)]
     assert list(needed_backups(standing)) == [Path("/b/3"), Path("/b/2")]
     assert list(needed_backups([])) == []
+
+
+def test_what_only_an_own_step_has_done_displaces_no_backup() -> None:
+    def backup(name: str) -> Change:
+        return Change(1, "backup", ChangeKind.BACKUP, "", ChangeState.DONE, {}, {"path": f"/backups/{name}"})
+
+    def own(done: bool) -> Change:
+        return Change(2, "page", ChangeKind.OWN, "", ChangeState.DONE, {"undo": ["x"]}, {"done": done})
+
+    code = Change(3, "pull", ChangeKind.CODE, "", ChangeState.DONE, {"commit": "1"}, {"commit": "2"})
+    aborted = [(backup(f"a{n}"), own(True)) for n in range(5)]
+    needed = needed_backups([*aborted, (backup("new"), code), (backup("old"), code), (backup("older"), code)])
+    assert [path.name for path in needed] == ["new", "old"]
+    assert not lasts(own(False)), "inspection has found that it was not done"

@@ -9,7 +9,7 @@ import pytest
 from release_host import Host
 
 from debvisor_tui.config.load import load_settings
-from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.secrets_registry import remember
 from debvisor_tui.model.text import REDACTED, Redactor
 from debvisor_tui.runner import query_client
@@ -68,3 +68,17 @@ def test_an_answer_of_another_version_is_a_sentence_and_not_the_end(
     with pytest.raises(WorkFailed, match="is of another version of debvisor-tui") as caught:
         asyncio.run(query_client.ask_now(settings, TargetPaths(tmp_path, "sandbox")))
     assert "start it again" in caught.value.hint
+
+
+def test_a_question_is_asked_in_the_callers_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git's configuration is the caller's: the plan must see what the release will."""
+    settings = load_settings(Sandbox.create(tmp_path / "host").config_path)
+    tells = tmp_path / "tells"
+    tells.write_text(
+        '#!/bin/sh\nprintf \'{"error": {"what": "%s", "hint": ""}}\' "$GIT_CONFIG_GLOBAL"\n', encoding="utf-8"
+    )
+    tells.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tells))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/srv/gitconfig")
+    with pytest.raises(DebvisorError, match="/srv/gitconfig"):
+        asyncio.run(query_client.ask_now(settings, TargetPaths(tmp_path, "sandbox")))

@@ -12,7 +12,7 @@ from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
-from debvisor_tui.runner.spawn import start_release, start_resume
+from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ from pathlib import Path
 here = Path(sys.argv[1])
 verb = sys.argv[2]
 with (here / "calls").open("a") as calls:
-    print(verb, os.environ["DEBVISOR_STEP"], os.environ["DEBVISOR_VERSION"], file=calls)
+    print(verb, *sys.argv[3:], os.environ["DEBVISOR_STEP"], os.environ["DEBVISOR_VERSION"], file=calls)
 if verb == "drain":
     (here / "drained").touch()
     while (here / "stuck").exists():
@@ -137,5 +137,33 @@ def test_a_kill_in_its_middle_is_inspected_by_its_check(host: Host, balancer: Pa
             await client.command("rollback", options=RollbackOptions(database=True).to_json())
             await until(lambda: host.state(run) is RunState.ROLLED_BACK, "it is rolled back")
         assert not (balancer / "drained").exists()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_an_undo_that_holds_a_secret_is_run_with_it_or_not_at_all(host: Host, balancer: Path, edited: bool) -> None:
+    """The journal keeps no secret, so it does not keep this command whole."""
+    secret = Path(host.settings.smoke.password.file or "").read_text().strip()
+    host.configure(lambda c: c["extra_step"][0]["undo"].append(f"--key={secret}"))
+
+    async def story() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        async with attached(host) as (client, _):
+            await come_to(host, run, client, "restart")
+            [change] = [c for c in host.view(run).changes if c.kind is ChangeKind.OWN]
+            assert secret not in str(change.before)
+            if not edited:
+                await client.command("rollback", options=RollbackOptions(database=True).to_json())
+                await until(lambda: host.state(run) is RunState.ROLLED_BACK, "it is rolled back")
+                assert calls(balancer)[-1] == f"undrain --key={secret} undo-drain v1.0.0"
+                return
+        host.end_runner()
+        await until(lambda: host.runner_pid() == 0, "the runner is gone")
+        host.configure(lambda c: c["extra_step"][0]["undo"].append("--more"))
+        back = await start_rollback(host.settings, host.places, run, RollbackOptions(database=True), ANNA)
+        gate = await host.gate(back, GateKind.FAILED, "undo-drain")
+        assert "held a secret, which is not kept" in gate.question
+        assert [call for call in calls(balancer) if call.startswith("undrain")] == []
 
     asyncio.run(story())

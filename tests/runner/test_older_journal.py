@@ -97,3 +97,17 @@ def test_the_release_that_stands_in_it_is_rolled_back(host: Host) -> None:
         *(before.commit, True, before.revision, before.nodes, before.answers),
     )
     assert host.state(1) is RunState.ROLLED_BACK
+
+
+def test_a_reader_goes_on_while_a_runner_of_this_version_migrates(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    shutil.copyfile(MADE, journal)
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("UPDATE run SET operator = operator")
+        db.commit()
+        history = History(journal)  # as the TUI has it open all the time
+        before = [(r.id, r.old, r.new) for r in history.runs()]
+        Journal(journal).close()
+        assert [(r.id, r.old, r.new) for r in history.runs()] == before
+        history.close()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.runner.client import RunnerClient
+from debvisor_tui.runner.live_history import LiveHistory
 from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
@@ -62,7 +64,7 @@ def test_gates_refuse_what_is_not_asked_and_keep_what_is_answered(host: Host) ->
         async with attached(host) as (client, _), attached(host, Person("bert")) as (observer, heard):
             with pytest.raises(Refused, match=r"anna .*operates it|root .*operates it"):
                 await answer(observer, gate, Answer.RUN)
-            with pytest.raises(Refused, match="needs a reason"):
+            with pytest.raises(Refused, match="a reason is needed"):
                 await answer(client, gate, Answer.SKIP)
             with pytest.raises(Refused, match="Possible: run, skip"):
                 await answer(client, gate, Answer.ATTEST, reason="x")
@@ -381,6 +383,52 @@ def test_a_config_that_was_edited_meanwhile_shows_what_it_will_run(host: Host) -
         history = History(host.places.journal)
         told = [str(e.data.get("what")) for e in history.events(run) if e.kind == EventKind.RUNNER]
         history.close()
-        assert [text for text in told if text.startswith("the config has changed: Smoke test now runs echo edited")]
+        assert [text for text in told if text.startswith("Smoke test now runs echo edited; ")]
+
+    asyncio.run(main())
+
+
+def test_what_is_to_be_done_by_hand_can_be_done_while_the_run_waits_for_it(host: Host) -> None:
+    cli = str(Path(sys.executable).with_name("debvisor-cli"))
+    options = ["--config", str(host.sandbox.config_path)]
+    host.configure(lambda c: c.update(steps={"upgrade": {"manual": True}}))
+
+    def upgrade() -> "subprocess.CompletedProcess[str]":
+        argv = [cli, *options, "db", "upgrade"]
+        return subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+    async def main() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA, auto=True)
+        async with attached(host) as (client, _):
+            gate = await host.gate(run, GateKind.ATTEST, "review")
+            await answer(client, gate, Answer.ATTEST, reason="read by two")
+            gate = await host.gate(run, GateKind.ATTEST, "upgrade")
+            done = await asyncio.to_thread(upgrade)
+            assert done.returncode == 0, done.stderr
+            assert f"Run {run} waits for a person meanwhile" in done.stderr
+            assert "2 migrations applied" in done.stdout
+            await answer(client, gate, Answer.ATTEST, reason="done by hand")
+            await until(lambda: host.view(run).step("health").state is StepState.SUCCEEDED, "it goes on")
+        [change] = [c for c in host.view(run).changes if c.step == "upgrade"]
+        assert change.after["revision"] == "c48d9e6a1b70"
+
+    asyncio.run(main())
+
+
+def test_a_command_that_holds_the_lock_is_no_runner(host: Host) -> None:
+    async def main() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        await host.gate(run, GateKind.READY, "review")
+        host.end_runner()
+        await until(lambda: host.runner_pid() == 0, "the runner is gone")
+        lock = TargetLock.acquire(host.places, "bea", "debvisor-cli backup restore")
+        history = LiveHistory(host.places)
+        try:
+            active = history.active()
+            assert active is not None
+            assert active.state is RunState.INTERRUPTED
+        finally:
+            history.close()
+            lock.release()
 
     asyncio.run(main())
