@@ -25,7 +25,7 @@ from debvisor_tui.store.history import History
 from debvisor_tui.system.execute import Completed, execute
 from debvisor_tui.system.failpoints import reach
 from debvisor_tui.system.failures import could_not_start, describe_failure, short_name
-from debvisor_tui.system.procfs import boot_id, identify
+from debvisor_tui.system.procfs import boot_id, identify_child
 from debvisor_tui.tasks.base import ChangeRecord, Job, Reply, StepCommand, StepContext
 
 
@@ -98,7 +98,7 @@ class RunnerContext(StepContext):
 
         async def started(pid: int) -> None:
             reach(f"{name} started")
-            if who := identify(pid):
+            if who := identify_child(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
         silence = asyncio.create_task(self._log.watch_silence(name), name="silence")

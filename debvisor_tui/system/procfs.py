@@ -36,6 +36,12 @@ def identify(pid: int) -> ProcessId | None:
     return ProcessId(pid, int(fields[19]), boot_id())
 
 
+def identify_child(pid: int) -> ProcessId | None:
+    """Our own child `pid`, which may have ended already: until it is reaped the kernel tells of it."""
+    fields = stat(pid)
+    return None if fields is None else ProcessId(pid, int(fields[19]), boot_id())
+
+
 def myself() -> ProcessId:
     identity = identify(os.getpid())
     assert identity is not None  # noqa: S101 - this process is alive
