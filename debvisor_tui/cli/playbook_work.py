@@ -62,7 +62,7 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
     """
     from debvisor_tui.adapters.sources import open_source
     from debvisor_tui.model.errors import LockHeld
-    from debvisor_tui.runner.lock import TargetLock, find_holder
+    from debvisor_tui.runner.lock import TargetLock, by_hand, find_holder
     from debvisor_tui.runner.lock_holder import holder_by_kernel
 
     places = _places_of(context, settings)
@@ -78,8 +78,11 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
             return
         if holder is None or holder.run is None or not _waits(places, holder.run):
             raise
-        say(f"Run {holder.run} waits for a person meanwhile; {what} is done beside it.")
-        yield
+        with by_hand(places, str(whoami()), what):
+            if not _waits(places, holder.run):  # it has gone on just now
+                raise
+            say(f"Run {holder.run} waits for a person meanwhile; {what} is done beside it.")
+            yield
         return
     try:
         yield

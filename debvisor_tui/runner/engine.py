@@ -11,7 +11,7 @@ from typing import Any
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import RunKind
@@ -48,6 +48,7 @@ class Engine:
         publish: Callable[[Message], None],
         auto: bool,
         leftovers: Mapping[str, OrphanReport] | None = None,
+        by_hand: Callable[[], str] = str,
         after_step: Callable[[str], Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -62,6 +63,7 @@ class Engine:
         self._publish = publish
         self._auto = auto
         self._leftovers = leftovers or {}
+        self._by_hand = by_hand  # what a person does beside the run just now, or ""
         self._after_step = after_step
         self._found = ""
         self._waited = 0.0  # seconds that the attempt under way has waited for a person
@@ -222,6 +224,8 @@ class Engine:
         state, error, hint, late = StepState.SUCCEEDED, "", "", False
         running: StepUnderWay | None = None
         try:
+            if beside := self._by_hand():
+                raise WorkFailed(f"{beside} on this target just now; the step was not begun", "Wait, then retry.")
             task = self._task(step.id)
             work = asyncio.create_task(self._limited(task, context), name=f"{step.id} {attempt}")
             self._desk.running = StepUnderWay(step.id, work, context.inbox, task.accepts)
@@ -292,14 +296,18 @@ class Engine:
         asked = time.monotonic()
         self._clock.hold("a person")
         try:
-            reply, args = await self._wait(gate)
+            asking = gate
+            while True:
+                reply, args = await self._wait(asking)
+                if exit_ := exit_of(reply, args):
+                    raise RunLeft(exit_)
+                await self._move(RunState.RUNNING)
+                if not (beside := self._by_hand()):
+                    return reply
+                asking = replace(gate, question=f"{beside} just now. Once that is done: {gate.question}")
         finally:
             self._clock.let_go("a person")
             self._waited += time.monotonic() - asked
-        if exit_ := exit_of(reply, args):
-            raise RunLeft(exit_)
-        await self._move(RunState.RUNNING)
-        return reply
 
     async def _wait(self, gate: Gate) -> tuple[Reply, Mapping[str, Any]]:
         self._leave_if_told()

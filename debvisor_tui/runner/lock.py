@@ -13,12 +13,13 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError
+from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import local_day
 from debvisor_tui.runner.lock_holder import Holder, holder_by_kernel
 from debvisor_tui.runner.paths import TargetPaths
@@ -119,6 +120,35 @@ def lock_held(places: TargetPaths) -> LockHeld:
     return LockHeld(
         f"{holder.who} runs {holder.what} on {places.target} since {_since(holder)}{_where(holder)}.", hint
     )
+
+
+@contextlib.contextmanager
+def by_hand(places: TargetPaths, who: str, what: str) -> Iterator[None]:
+    """Beside a run that waits for a person: no step of it begins meanwhile. LockHeld if another does so already."""
+    fd = os.open(places.by_hand, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        if not _try_lock(fd, fcntl.LOCK_EX, places.by_hand):
+            raise LockHeld(f"{done_by_hand(places)} on {places.target} just now.", "Wait until it is done.")
+        with contextlib.suppress(OSError):  # a full disk must not stop a person who mends it
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{who} runs {what}".encode())
+        yield
+    finally:
+        os.close(fd)
+
+
+def done_by_hand(places: TargetPaths) -> str:
+    """What is done by hand beside the run just now: "anna runs debvisor-cli db upgrade"; "" if nothing is."""
+    try:
+        fd = os.open(places.by_hand, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return ""
+    try:
+        if _try_lock(fd, fcntl.LOCK_SH, places.by_hand):
+            return ""
+        return one_line(os.read(fd, 1000).decode("utf-8", "replace")) or "somebody works by hand"
+    finally:
+        os.close(fd)
 
 
 def in_use(path: Path) -> LockHeld:

@@ -47,6 +47,10 @@ class TargetPaths:
         return self.folder / "lock"
 
     @property
+    def by_hand(self) -> Path:
+        return self.folder / "by-hand"
+
+    @property
     def runner_log(self) -> Path:
         return self.folder / "runner.log"
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from debvisor_tui.adapters.platforms import open_platform
@@ -20,7 +21,7 @@ from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan, RunSummary
 from debvisor_tui.runner.commands import CommandHandler, RollBack
 from debvisor_tui.runner.engine import Engine
-from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.lock import TargetLock, done_by_hand
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.recorder import Recorder
@@ -252,6 +253,7 @@ class Session:
             publish=self._publish,
             auto=auto,
             leftovers=self._leftovers,
+            by_hand=partial(done_by_hand, self._places),
             after_step=self._index_soon,
         )
 

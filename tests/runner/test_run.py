@@ -23,7 +23,7 @@ from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.live_history import LiveHistory
-from debvisor_tui.runner.lock import TargetLock
+from debvisor_tui.runner.lock import TargetLock, by_hand
 from debvisor_tui.runner.session import Session
 from debvisor_tui.runner.spawn import start_release, start_resume, start_rollback
 from debvisor_tui.store.history import History
@@ -430,5 +430,33 @@ def test_a_command_that_holds_the_lock_is_no_runner(host: Host) -> None:
         finally:
             history.close()
             lock.release()
+
+    asyncio.run(main())
+
+
+def test_no_step_begins_while_a_person_works_on_the_target_by_hand(host: Host) -> None:
+    async def main() -> None:
+        run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
+        gate = await host.gate(run, GateKind.READY, "review")
+        async with attached(host) as (client, _):
+            with by_hand(host.places, "bea", "debvisor-cli db upgrade"):
+                with (
+                    pytest.raises(LockHeld, match="bea runs debvisor-cli db upgrade"),
+                    by_hand(host.places, "x", "y"),
+                ):
+                    pass
+                await answer(client, gate, Answer.RUN)
+                gate = await host.gate(run, GateKind.FAILED, "review")
+                assert "bea runs debvisor-cli db upgrade on this target just now" in gate.question
+                assert host.lines(run, "review")[0].startswith("bea runs"), "nothing was begun"
+            await answer(client, gate, Answer.RETRY)
+            gate = first = await host.gate(run, GateKind.ATTEST, "review")
+            with by_hand(host.places, "bea", "debvisor-cli db upgrade"):
+                await answer(client, gate, Answer.ATTEST, reason="read by two")
+                await until(lambda: "bea runs" in (host.view(run).gate or gate).question, "it asks once more")
+                gate = await host.gate(run, GateKind.ATTEST, "review")
+                assert gate.question.endswith(first.question)
+            await answer(client, gate, Answer.ATTEST, reason="read by two")
+            await host.gate(run, GateKind.READY, "ci")
 
     asyncio.run(main())
