@@ -44,7 +44,7 @@ class SQLite:
     async def back_up(self, work: Work, file: Path) -> Contents:
         copying = on_loop(lambda done, total: work.progress(done, total, "bytes", "copying"))
         await in_thread(lambda stop: self._file.back_up(file, copying, stop))
-        return await in_thread(lambda stop: self._file.check(file, stop))
+        return await in_thread(lambda stop: self._file.held(file, stop))
 
     async def verify(self, work: Work, file: Path) -> None:
         await in_thread(lambda stop: self._file.check(file, stop))

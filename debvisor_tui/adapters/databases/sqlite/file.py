@@ -93,16 +93,22 @@ class SQLiteFile:
                 os.truncate(file, 0)
                 _write_copy(source, file, progress, stop, -1)
 
-    def check(self, file: Path, stop: threading.Event) -> Contents:
+    def held(self, file: Path, stop: threading.Event) -> Contents:
+        """What the backup `file` holds; that it is whole is for :meth:`check` to prove."""
+        with explained(file), closing(_reader(file, immutable=True)) as db, _stopped_by(db, stop):
+            return _contents(db)
+
+    def check(self, file: Path, stop: threading.Event) -> None:
+        """Read `file` whole; WorkFailed if it is damaged."""
         with explained(file), closing(_reader(file, immutable=True)) as db:
-            return _proven(db, file, stop)
+            _prove(db, file, stop)
 
     def restore_into(self, file: Path, scratch: Path, stop: threading.Event) -> None:
         """Restore the backup `file` into `scratch`, which is then proven whole."""
         with explained(file, scratch), closing(_reader(file, immutable=True)) as source:
             _write_copy(source, scratch, lambda done, total: None, stop, PAGES)
         with explained(scratch), closing(_reader(scratch, immutable=True)) as db:
-            _proven(db, scratch, stop)
+            _prove(db, scratch, stop)
 
     def restore(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         # Through the backup API into the live file, not by renaming a fresh file over it: a running service keeps
@@ -224,13 +230,19 @@ def _copy(
     source.backup(target, pages=pages, progress=look, sleep=0.05)
 
 
-def _proven(db: sqlite3.Connection, file: Path, stop: threading.Event) -> Contents:
-    db.set_progress_handler(lambda: stop.is_set(), 100_000)
-    try:
+def _prove(db: sqlite3.Connection, file: Path, stop: threading.Event) -> None:
+    with _stopped_by(db, stop):
         wrong = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-        if wrong:
-            raise WorkFailed(f"{file} is damaged: {wrong[0]}", "Do not rely on it. Is the disk sound?")
-        return _contents(db)
+    if wrong:
+        raise WorkFailed(f"{file} is damaged: {wrong[0]}", "Do not rely on it. Is the disk sound?")
+
+
+@contextlib.contextmanager
+def _stopped_by(db: sqlite3.Connection, stop: threading.Event) -> Iterator[None]:
+    """`stop` ends a long statement with :class:`Stopped`."""
+    db.set_progress_handler(stop.is_set, 100_000)
+    try:
+        yield
     except sqlite3.OperationalError as error:
         if stop.is_set():
             raise Stopped from error
