@@ -101,8 +101,8 @@ class RunnerContext(StepContext):
             if who := identify_child(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
-        silence = asyncio.create_task(self._log.watch_silence(name), name="silence")
         async with self.limit(limit):
+            silence = asyncio.create_task(self._log.watch_silence(name), name="silence")
             try:
                 done = await execute(
                     argv,

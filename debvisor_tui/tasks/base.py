@@ -6,7 +6,7 @@ A task never touches the journal, the terminal or the network of clients: all it
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.system.execute import Completed
+from debvisor_tui.system.execute import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,9 @@ class StepContext(ABC):
     def log(self, text: str, stream: str = "note") -> None:
         """Add line(s) to the step's log; `text` may be foreign: it is sanitised and redacted here."""
 
+    @property
     @abstractmethod
-    async def execute(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-        capture: bool = False,
-        quiet: bool = False,
-        limit: float | None = None,
-    ) -> Completed:
+    def execute(self) -> Executor:
         """Run a command; its output goes to the log as it comes.
 
         `env` is added to the environment. `capture` also keeps stdout (bounded, 8 MiB) in the result; `quiet` then

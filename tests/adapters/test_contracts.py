@@ -1,14 +1,12 @@
 """The kinds that this version has hold their protocols' contracts."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from contracts import DatabaseContract, MetricsContract, PlatformContract, SourceContract
+from contracts import FileDatabaseContract, MetricsContract, PlatformContract, SourceContract, make_panel
 from releasing import Host, Page, Request, end, make_host, web
 
 from debvisor_tui.adapters.databases import open_database
@@ -59,15 +57,10 @@ class TestGit(SourceContract):
         return open_source(host.settings())
 
 
-class TestSQLite(DatabaseContract):
+class TestSQLite(FileDatabaseContract):
     @pytest.fixture
     def database(self, tmp_path: Path) -> Database:
-        self.path = tmp_path / "panel.db"
-        with closing(sqlite3.connect(self.path)) as db, db:
-            db.execute("CREATE TABLE alembic_version (version_num TEXT)")
-            db.execute("INSERT INTO alembic_version VALUES ('a1')")
-            db.execute("CREATE TABLE node (id INTEGER PRIMARY KEY)")
-            db.execute("INSERT INTO node VALUES (1), (2)")
+        self.path = make_panel(tmp_path)
         return open_database(f"{self.scheme}:///{self.path}", tmp_path)
 
     scheme = "sqlite"
@@ -75,10 +68,6 @@ class TestSQLite(DatabaseContract):
     @pytest.fixture
     def missing(self, tmp_path: Path) -> Database:
         return open_database(f"{self.scheme}:///{tmp_path}/gone.db", tmp_path)
-
-    def add_a_row(self) -> None:
-        with closing(sqlite3.connect(self.path)) as db, db:
-            db.execute("INSERT INTO node VALUES (3)")
 
 
 class TestScrape(MetricsContract):

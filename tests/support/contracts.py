@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,27 @@ class DatabaseContract:
         with pytest.raises(WorkFailed):
             asyncio.run(missing.contents())
         assert asyncio.run(missing.exists()) is False
+
+
+def make_panel(folder: Path) -> Path:
+    """What a database's contract wants to be there, in a file of SQLite's."""
+    path = folder / "panel.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        db.execute("INSERT INTO alembic_version VALUES ('a1')")
+        db.execute("CREATE TABLE node (id INTEGER PRIMARY KEY)")
+        db.execute("INSERT INTO node VALUES (1), (2)")
+    return path
+
+
+class FileDatabaseContract(DatabaseContract):
+    """Of a kind whose databases are files of SQLite's in the end: `path`, as made by :func:`make_panel`."""
+
+    path: Path
+
+    def add_a_row(self) -> None:
+        with closing(sqlite3.connect(self.path)) as db, db:
+            db.execute("INSERT INTO node VALUES (3)")
 
 
 class MetricsContract:

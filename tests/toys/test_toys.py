@@ -6,16 +6,14 @@ the commands, by the TUI and by a real runner. All of them are on the sandbox's 
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 import tomlkit
-from contracts import DatabaseContract
+from contracts import FileDatabaseContract, make_panel
 from terminal import Terminal
 from toy_database import ToyDatabase
 
@@ -38,24 +36,15 @@ file.write_text(json.dumps(json.loads(file.read_text()) + 1))
 """
 
 
-class TestToyDatabase(DatabaseContract):
+class TestToyDatabase(FileDatabaseContract):
     @pytest.fixture
     def database(self, tmp_path: Path) -> Database:
-        self.path = tmp_path / "panel.db"
-        with closing(sqlite3.connect(self.path)) as db, db:
-            db.execute("CREATE TABLE alembic_version (version_num TEXT)")
-            db.execute("INSERT INTO alembic_version VALUES ('a1')")
-            db.execute("CREATE TABLE node (id INTEGER PRIMARY KEY)")
-            db.execute("INSERT INTO node VALUES (1), (2)")
+        self.path = make_panel(tmp_path)
         return ToyDatabase(f"toy:///{self.path}", tmp_path)
 
     @pytest.fixture
     def missing(self, tmp_path: Path) -> Database:
         return ToyDatabase(f"toy:///{tmp_path}/gone.db", tmp_path)
-
-    def add_a_row(self) -> None:
-        with closing(sqlite3.connect(self.path)) as db, db:
-            db.execute("INSERT INTO node VALUES (3)")
 
 
 class ToyHost:
