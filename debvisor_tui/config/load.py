@@ -72,7 +72,7 @@ def _read(path: Path) -> dict[str, Any]:
             str(path), (Problem(f"line {line}", "expected UTF-8 text"),), "Save the file as UTF-8."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), (_syntax(str(error)),), 'Texts need quotes: name = "staging"') from None
+        raise ConfigError(str(path), (_syntax(str(error)),), _syntax_hint(str(error))) from None
     except RecursionError:
         raise ConfigError(str(path), (Problem("", "nested too deeply"),)) from None
 
@@ -83,6 +83,12 @@ def _syntax(message: str) -> Problem:
         return Problem("", f"not valid TOML: {one_line(message, 200)}")
     where = "the last line" if match["where"] == "end of document" else match["where"]
     return Problem(where, f"not valid TOML: {one_line(match['what'], 200)}")
+
+
+def _syntax_hint(message: str) -> str:
+    if "Cannot overwrite" in message or "Cannot declare" in message:
+        return "The same key or table stands there twice: keep one."
+    return 'Texts need quotes: name = "staging"'
 
 
 def _open_texts(model: BaseModel) -> Iterator[str]:

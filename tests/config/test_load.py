@@ -110,20 +110,25 @@ def test_what_may_be_a_secret_is_never_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "place"),
+    ("raw", "place", "hint"),
     [
-        (b'name = "x"\nproduction = yes\n', "line 2, column 14"),
-        (b'name = "x"\n[platform\n', "line 2, column 10"),
-        (b'name = "x', "the last line"),
-        (b'name = "x"\n# caf\xe9\n', "line 2"),
+        (b'name = "x"\nproduction = yes\n', "line 2, column 14", "need quotes"),
+        (b'name = "x"\n[platform\n', "line 2, column 10", "need quotes"),
+        (b'name = "x', "the last line", "need quotes"),
+        (b'name = "x"\n# caf\xe9\n', "line 2", "UTF-8"),
+        (b'name = "x"\nname = "y"\n', "line 2, column 11", "stands there twice"),
+        (b'[platform]\nkind = "process"\n[platform]\n', "line 3, column 10", "stands there twice"),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_line(raw: bytes, place: str, tmp_path: Path) -> None:
+def test_what_is_no_toml_is_told_with_its_line_and_how_to_fix_it(
+    raw: bytes, place: str, hint: str, tmp_path: Path
+) -> None:
     path = tmp_path / "broken.toml"
     path.write_bytes(raw)
     with pytest.raises(ConfigError) as caught:
         load_settings(path)
     assert [p.place for p in caught.value.problems] == [place]
+    assert hint in caught.value.hint
 
 
 def test_relative_paths_are_relative_to_the_config_and_its_path_is_absolute(
