@@ -17,10 +17,14 @@ from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.runner.spawn import start_release
 
 LINES = 4000
-#: Prints its lines in about four seconds.
+SHOWN = 500  # of the lines: the rest comes once they are seen, however long the screen has taken
+#: Prints its lines, those that are left once its file is there in about three seconds.
 TALKS = f"""
-import time
+import sys, time
+from pathlib import Path
 for n in range({LINES}):
+    while n == {SHOWN} and not Path(sys.argv[1]).exists():
+        time.sleep(0.01)
     print("line", n, "x" * 60, flush=True)
     if n % 100 == 99:
         time.sleep(0.1)
@@ -40,7 +44,8 @@ def tui(host: Host, *words: str) -> Terminal:
 @contextmanager
 def under_way(host: Host) -> Iterator[tuple[int, Terminal]]:
     """A release whose first step talks, and the TUI on it."""
-    host.configure(lambda c: c.update(steps={"review": {"command": [sys.executable, "-c", TALKS]}}))
+    seen = host.sandbox.dir / "seen"
+    host.configure(lambda c: c.update(steps={"review": {"command": [sys.executable, "-c", TALKS, str(seen)]}}))
 
     async def begin() -> int:
         run = await start_release(host.settings, host.places, "v1.1.0", ANNA)
@@ -54,6 +59,7 @@ def under_way(host: Host) -> Iterator[tuple[int, Terminal]]:
     terminal = tui(host)  # plainly started, it opens on the run
     try:
         terminal.until(lambda text: "Code review" in text and "line " in text, "the log is shown")
+        seen.touch()
         yield run, terminal
     finally:
         terminal.close()
