@@ -427,6 +427,45 @@ def test_a_run_whose_runner_died_is_taken_up_again(tmp_path: Path, monkeypatch: 
     assert resumed == [1]
 
 
+def test_a_slow_resume_is_ended_by_no_other_key_and_begun_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    go_on = asyncio.Event()
+
+    async def main() -> None:
+        story = seed.Story(tmp_path)
+        SCENES["gone"].tell(story)
+        session = seed.session(tmp_path, at=story.at + 2)
+
+        async def resume(_settings: object, _places: object, run: int, _person: object) -> int:
+            begun.append(run)
+            await go_on.wait()
+            story.end("pull", StepState.INTERRUPTED)
+            story.wait(GateKind.INTERRUPTED, "pull", "Pull was under way.", "Inspection: done.", finding="done")
+            return run
+
+        monkeypatch.setattr(spawn, "start_resume", resume)
+        async with shown(session, attach=story.run) as (app, pilot):
+            await until(lambda: "enter resumes" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "The run is being resumed" in text_of(app), pilot)
+            for key in ("enter", "r", "enter"):
+                app.say("")
+                await pilot.press(key)
+                await until(lambda: "The run is being resumed" in said(app), pilot)
+            await pilot.press("d")  # another screen does not end it, either
+            await until(lambda: "its runner is gone" in text_of(app), pilot)
+            async with runner(session, story.run):
+                go_on.set()
+                await pilot.press("a")
+                await until(lambda: "lets it stand and goes on" in text_of(app), pilot)
+        story.close()
+
+    play(main())
+    assert begun == [1]
+
+
 def test_a_read_of_the_journal_that_fails_is_not_the_end_of_the_runner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

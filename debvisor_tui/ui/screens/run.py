@@ -241,6 +241,8 @@ class RunScreen(RunActs):
                     takes_over=not self.observe,
                 )
                 danger = bool(gate.danger) or gate.kind is GateKind.FAILED
+        elif self.between_runners:
+            title, text = "interrupted", line((self.between_runners, "$muted"))
         elif self.stranded:
             title, text = "interrupted", gone_text(view, now.at, can_resume=not self.observe)
         elif not self.listening:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 
-from debvisor_tui.model.errors import DebvisorError, LockHeld
+from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import STANDARD
 from debvisor_tui.model.states import StepState
@@ -62,6 +62,8 @@ class RunActs(RunStateScreen):
         view, gate = self.view, self.gate
         if view is None:
             return "" if action in {"detach", "history"} else "The run is not read yet."
+        if action in ACTS and self.between_runners:
+            return self.between_runners
         if action == "proceed" and self.stranded:
             return "You only observe this run." if self.observe else ""
         if action in ACTS and self.stranded:
@@ -169,7 +171,8 @@ class RunActs(RunStateScreen):
     async def action_proceed(self) -> None:
         gate = self.gate
         if self.stranded:
-            await self._resume()
+            self.resuming = True
+            self.app.run_worker(self._resume(), description="resume the run")
         elif gate is None:
             return
         elif gate.kind is GateKind.ATTEST:
@@ -236,17 +239,21 @@ class RunActs(RunStateScreen):
         await self._answer(gate, Answer.ATTEST, statement)
 
     async def _resume(self) -> None:
+        """A worker of the app's: no other key, and no other screen, stops a runner that is being started."""
         from debvisor_tui.runner import spawn
 
         self.say("Resuming: what was done is checked, then it waits for you…")
         try:
             await spawn.start_resume(self.session.settings, self.session.places, self.run_id, self.session.person)
-        except LockHeld:  # somebody was quicker: that is the run that is looked at
-            self.say("It is being resumed already.")
-        except DebvisorError as error:
+        except DebvisorError as error:  # somebody was quicker, perhaps: that runner is looked for anyway
             self.say_error(error)
+            begun = False
+        else:
+            begun = True
+        if self not in self.app.screen_stack:
             return
-        if not self.listening:
+        self.resuming = False
+        if begun and not self.listening:
             self.start_feed()
 
     @work(group="act", exclusive=True, description="retry the step")

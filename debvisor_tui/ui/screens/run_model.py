@@ -45,6 +45,8 @@ class RunStateScreen(LogScreen[None]):
     """Why the run stands still although nobody is asked anything: its journal cannot be written."""
     answered: reactive[Gate | None] = reactive(None)
     """The gate whose answer is on its way: it is not offered a second time."""
+    resuming: reactive[bool] = reactive(False)
+    """Whether a new runner is being started from here for a run that has lost its own."""
     sql: reactive[bool] = reactive(False)
     """Whether migrations are shown as SQL."""
 
@@ -108,8 +110,18 @@ class RunStateScreen(LogScreen[None]):
     @property
     def stranded(self) -> bool:
         """The run has not ended, and no runner speaks for it."""
-        unfinished = self.active or (self.view is not None and self.view.run.state is RunState.INTERRUPTED)
-        return unfinished and not self.listening
+        return (self.active or self._interrupted) and not self.listening
+
+    @property
+    def between_runners(self) -> str:
+        """The run has lost its runner, and another may be about to speak: what happens meanwhile; "" if not so."""
+        if self.resuming:
+            return "The run is being resumed: what was done is checked, then it waits for you."
+        return "It is looked whether a runner has taken the run up." if self._interrupted and self.listening else ""
+
+    @property
+    def _interrupted(self) -> bool:
+        return self.view is not None and self.view.run.state is RunState.INTERRUPTED
 
     # -- what the feed tells --------------------------------------------------------------------------------------
 
@@ -205,6 +217,9 @@ class RunStateScreen(LogScreen[None]):
         self.redraw()
 
     def watch_listening(self) -> None:
+        self.redraw()
+
+    def watch_resuming(self) -> None:
         self.redraw()
 
     def watch_answered(self) -> None:
