@@ -1,5 +1,6 @@
 """The plan screen: a version is chosen, its plan read, and only then something is started."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,40 @@ def test_a_release_is_started_after_its_plan_was_seen_and_production_confirmed(
             await pilot.press("y")
             await until(lambda: isinstance(app.screen, RunScreen), pilot)
             assert world["started"] == [("v1.2.0", "anna (10.0.0.7)", True, seed_history.VERSIONS[1].artifact)]
+
+    play(story_of_the_test())
+
+
+def test_who_leaves_while_a_release_is_being_started_is_told_so(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back would end a start whose runner may have begun, and promises that nothing was touched."""
+    story = seed.Story(tmp_path)
+    story.release()
+    story.close()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def start(*_: object, **__: object) -> int:
+        begun.set()
+        await go_on.wait()
+        return int(world["start"])
+
+    monkeypatch.setattr(spawn, "start_release", start)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=seed.START)) as (app, pilot):
+            app.push_screen(PlanScreen())
+            await until(lambda: "v1.3.0" in text_of(app), pilot)
+            await pilot.press("down", "enter")
+            await until(lambda: "PRE-DEPLOY" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "Release v1.2.0 to production?" in text_of(app), pilot)
+            await pilot.press("y")
+            await begun.wait()
+            await pilot.press("escape")
+            await until(lambda: "being started; its screen opens" in text_of(app), pilot)
+            go_on.set()
+            await until(lambda: isinstance(app.screen, RunScreen), pilot)
 
     play(story_of_the_test())
 

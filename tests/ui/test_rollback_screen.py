@@ -1,5 +1,6 @@
 """The rollback screen: what the way back does and costs is there at once, and nothing happens unasked."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,35 @@ def test_an_additive_release_goes_back_without_its_database_at_one_key(world: di
             await pilot.press("y")
             await until(lambda: isinstance(app.screen, RunScreen), pilot)
             assert world["started"] == [(run, {"database": None, "restore_backup": False})]
+
+    play(story_of_the_test())
+
+
+def test_who_leaves_while_a_rollback_is_being_started_is_told_so(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, at = seeded(tmp_path, seed.whole)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def start(_settings: object, _places: object, run: int, *_: object) -> int:
+        begun.set()
+        await go_on.wait()
+        return run
+
+    monkeypatch.setattr(spawn, "start_rollback", start)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            app.push_screen(RollbackScreen(run))
+            await until(lambda: "node.region (12 values)" in text_of(app), pilot)
+            await pilot.press("enter")
+            await until(lambda: "Roll back PRODUCTION production?" in text_of(app), pilot)
+            await pilot.press("y")
+            await begun.wait()
+            await pilot.press("escape")
+            await until(lambda: "its screen opens by itself" in text_of(app), pilot)
+            go_on.set()
+            await until(lambda: isinstance(app.screen, RunScreen), pilot)
 
     play(story_of_the_test())
 

@@ -264,8 +264,8 @@ class PlanScreen(DebvisorScreen[None]):
                 yield binding
 
     def refusal(self, action: str) -> str:
-        if action in {"proceed", "auto"} and self.starting:
-            return "The release is being started."
+        if action in {"proceed", "auto", "back"} and self.starting:
+            return "The release is being started; its screen opens by itself."
         if action == "auto" and not self.chosen:
             return "Choose a version first."
         if action == "proceed" and isinstance(self.failure, LockHeld):

@@ -208,6 +208,8 @@ class RollbackScreen(DebvisorScreen[None]):
     def refusal(self, action: str) -> str:
         if action == "proceed":
             return self._no_start()
+        if action == "back" and self.starting:
+            return "The rollback has been asked for; its screen opens by itself."
         if action == "switch":
             chosen = self._chosen()
             if chosen is None:
