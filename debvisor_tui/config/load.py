@@ -87,7 +87,7 @@ def _syntax(message: str) -> Problem:
 
 def _syntax_hint(message: str) -> str:
     if "Cannot overwrite" in message or "Cannot declare" in message:
-        return "The same key or table stands there twice: keep one."
+        return "This key or table is given twice: keep one."
     return 'Texts need quotes: name = "staging"'
 
 

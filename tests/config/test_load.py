@@ -116,8 +116,8 @@ def test_what_may_be_a_secret_is_never_shown(tmp_path: Path) -> None:
         (b'name = "x"\n[platform\n', "line 2, column 10", "need quotes"),
         (b'name = "x', "the last line", "need quotes"),
         (b'name = "x"\n# caf\xe9\n', "line 2", "UTF-8"),
-        (b'name = "x"\nname = "y"\n', "line 2, column 11", "stands there twice"),
-        (b'[platform]\nkind = "process"\n[platform]\n', "line 3, column 10", "stands there twice"),
+        (b'name = "x"\nname = "y"\n', "line 2, column 11", "given twice"),
+        (b'[platform]\nkind = "process"\n[platform]\n', "line 3, column 10", "given twice"),
     ],
 )
 def test_what_is_no_toml_is_told_with_its_line_and_how_to_fix_it(

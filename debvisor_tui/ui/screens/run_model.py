@@ -117,7 +117,7 @@ class RunStateScreen(LogScreen[None]):
         """The run has lost its runner, and another may be about to speak: what happens meanwhile; "" if not so."""
         if self.resuming:
             return "The run is being resumed: what was done is checked, then it waits for you."
-        return "It is looked whether a runner has taken the run up." if self._interrupted and self.listening else ""
+        return "Looking for a runner that has taken this run up…" if self._interrupted and self.listening else ""
 
     @property
     def _interrupted(self) -> bool:
