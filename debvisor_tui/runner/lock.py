@@ -128,7 +128,9 @@ def by_hand(places: TargetPaths, who: str, what: str) -> Iterator[None]:
     fd = os.open(places.by_hand, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if not _try_lock(fd, fcntl.LOCK_EX, places.by_hand):
-            raise LockHeld(f"{done_by_hand(places)} on {places.target} just now.", "Wait until it is done.")
+            if beside := done_by_hand(places):
+                raise LockHeld(f"{beside} on {places.target} just now.", "Wait until it is done.")
+            raise LockHeld(f"Another process had locked {places.by_hand} just now.", "Try again.")
         with contextlib.suppress(OSError):  # a full disk must not stop a person who mends it
             os.ftruncate(fd, 0)
             os.write(fd, f"{who} runs {what}".encode())
@@ -143,6 +145,9 @@ def done_by_hand(places: TargetPaths) -> str:
         fd = os.open(places.by_hand, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return ""
+    except OSError:  # another user's file: the kernel tells whether it is locked, and by whom
+        holder = holder_by_kernel(places.by_hand)
+        return f"{holder.who} runs {holder.what}" if holder is not None else ""
     try:
         if _try_lock(fd, fcntl.LOCK_SH, places.by_hand):
             return ""

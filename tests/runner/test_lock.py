@@ -16,7 +16,7 @@ from other_user import NOBODY, as_nobody, only_root, said_by_nobody
 from other_user import open_folder as open_folder
 
 from debvisor_tui.model.errors import LockHeld, UsageError
-from debvisor_tui.runner.lock import TargetLock, find_holder
+from debvisor_tui.runner.lock import TargetLock, by_hand, find_holder
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.runner_args import RunnerArgv
 
@@ -208,6 +208,21 @@ except DebvisorError as error:
     lock.release()
     assert said.startswith("2 The ")
     assert f"folder {places.folder} cannot be read: Permission denied.\n" in said
+
+
+@only_root
+def test_what_another_user_does_by_hand_is_seen_although_its_file_is_theirs(open_folder: Path) -> None:
+    places = TargetPaths(open_folder / "state", "t")
+    places.prepare()
+    for folder in (places.state_dir, places.folder.parent, places.folder):
+        folder.chmod(0o755)
+    ask = """
+from debvisor_tui.runner.lock import done_by_hand
+print("said:", done_by_hand(TargetPaths(Path(sys.argv[1]), "t")))"""
+    with by_hand(places, "bea", "debvisor-cli db upgrade"):
+        assert said_by_nobody(ask, places.state_dir).startswith("said: root runs ")
+    assert places.by_hand.exists()
+    assert said_by_nobody(ask, places.state_dir) == "said: \n"
 
 
 def test_a_checkout_that_cannot_be_read_is_no_lock(places: TargetPaths, tmp_path: Path) -> None:
