@@ -6,7 +6,7 @@ import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
@@ -22,9 +22,9 @@ from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
 from debvisor_tui.store.history import History
-from debvisor_tui.system.execute import Completed, execute
+from debvisor_tui.system.execute import Completed, Options, require_success, run_as
 from debvisor_tui.system.failpoints import reach
-from debvisor_tui.system.failures import could_not_start, describe_failure, short_name
+from debvisor_tui.system.failures import short_name
 from debvisor_tui.system.procfs import boot_id, identify_child
 from debvisor_tui.tasks.base import ChangeRecord, Job, Reply, StepCommand, StepContext
 
@@ -78,17 +78,7 @@ class RunnerContext(StepContext):
     def log(self, text: str, stream: str = "note") -> None:
         self._log.add(text, stream)
 
-    async def execute(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-        capture: bool = False,
-        quiet: bool = False,
-        limit: float | None = None,
-    ) -> Completed:
+    async def execute(self, argv: Sequence[str], **options: Unpack[Options]) -> Completed:
         self.log("$ " + shlex.join(argv), "cmd")
         out, err = self._log.sink("out"), self._log.sink("err")
         mark, name = new_mark(), short_name(argv)
@@ -101,20 +91,11 @@ class RunnerContext(StepContext):
             if who := identify_child(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
-        async with self.limit(limit):
+        options["env"] = {**options.get("env", {}), MARK: mark}
+        async with self.limit(options.get("limit")):
             silence = asyncio.create_task(self._log.watch_silence(name), name="silence")
             try:
-                done = await execute(
-                    argv,
-                    cwd=cwd,
-                    env={**(env or {}), MARK: mark},
-                    on_stdout=None if quiet else out,
-                    on_stderr=err,
-                    on_start=started,
-                    capture=capture,
-                )
-            except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-                raise could_not_start(argv, error, cwd) from error
+                done = await run_as(argv, options, on_stdout=out, on_stderr=err, on_start=started)
             finally:
                 silence.cancel()
                 await out.close()
@@ -122,10 +103,8 @@ class RunnerContext(StepContext):
                 reach(f"{name} ended")
                 await self._recorder.do(self._journal.end_child, child)
         if done.left_open:
-            self.log(f"{short_name(argv)} has ended; something it left running still holds its output.")
-        if check and done.exit_code != 0:
-            raise describe_failure(argv, done.exit_code, done.stderr)
-        return done
+            self.log(f"{name} has ended; something it left running still holds its output.")
+        return require_success(done, options)
 
     async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:
         clean = self._clean(value)

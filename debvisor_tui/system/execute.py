@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from debvisor_tui.system.cancellation import run_to_completion
 from debvisor_tui.system.failures import could_not_start, describe_failure
@@ -62,20 +62,86 @@ class Completed:
         return self.stdout.decode("utf-8", "replace")
 
 
+class Options(TypedDict, total=False):
+    """How an :class:`Executor` runs a command; all may be left out.
+
+    `env` is added to the environment. `check` (the default): a non-zero exit raises CommandFailed. `capture` keeps
+    stdout (bounded, 8 MiB) in the result; `quiet` keeps it out of the log. `on_line` gets each whole line of stdout
+    as it comes, raw text that may be foreign. After `limit` seconds the command is ended, and TimeoutError raised.
+    """
+
+    cwd: Path | None
+    env: Mapping[str, str]
+    check: bool
+    capture: bool
+    quiet: bool
+    on_line: Callable[[str], None]
+    limit: float | None
+
+
 class Executor(Protocol):
     """Runs a command: `StepContext.execute` in a step, :func:`run_quietly` without one."""
 
-    async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-        capture: bool = False,
-        quiet: bool = False,
-        limit: float | None = None,
-    ) -> Completed: ...
+    async def __call__(self, argv: Sequence[str], **options: Unpack[Options]) -> Completed: ...
+
+
+async def run_as(
+    argv: Sequence[str],
+    options: Options,
+    *,
+    on_stdout: OnOutput | None = None,
+    on_stderr: OnOutput | None = None,
+    on_start: OnStart | None = None,
+) -> Completed:
+    """Run `argv` by all of `options` but `limit`, which is the caller's clock's, and `check`, which is
+    :func:`require_success`'s. CommandFailed if it cannot be started."""
+    sinks = [on_stdout] if on_stdout and not options.get("quiet") else []
+    lines = _Lines(options["on_line"]) if "on_line" in options else None
+    try:
+        done = await execute(
+            argv,
+            cwd=options.get("cwd"),
+            env=options.get("env"),
+            on_stdout=[*sinks, lines.feed] if lines else sinks,
+            on_stderr=on_stderr,
+            on_start=on_start,
+            capture=options.get("capture", False),
+        )
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+        raise could_not_start(argv, error, options.get("cwd")) from error
+    if lines:
+        lines.close()
+    return done
+
+
+def require_success(done: Completed, options: Options) -> Completed:
+    """`done`; CommandFailed if it failed, and `options` ask for a check."""
+    if options.get("check", True) and done.exit_code != 0:
+        raise describe_failure(done.argv, done.exit_code, done.stderr)
+    return done
+
+
+class _Lines:
+    """Cuts output into lines; what of a line is longer than :data:`CAPTURE_LIMIT` is dropped."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._rest = bytearray()
+
+    async def feed(self, chunk: bytes) -> None:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            self._keep(end)
+            self.close()
+        self._keep(rest)
+
+    def _keep(self, part: bytes) -> None:
+        self._rest += part[: CAPTURE_LIMIT - len(self._rest)]
+
+    def close(self) -> None:
+        if self._rest:
+            self._on_line(self._rest.decode("utf-8", "replace"))
+            self._rest.clear()
 
 
 async def execute(
@@ -83,7 +149,7 @@ async def execute(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    on_stdout: OnOutput | None = None,
+    on_stdout: Sequence[OnOutput] = (),
     on_stderr: OnOutput | None = None,
     on_start: OnStart | None = None,
     capture: bool = False,
@@ -111,7 +177,7 @@ async def execute(
         assert child.stdout  # noqa: S101 - both are pipes
         assert child.stderr  # noqa: S101
         pumps = (
-            await Pump.of(child.stdout, [sink for sink in (keep if capture else None, on_stdout) if sink]),
+            await Pump.of(child.stdout, [*([keep] if capture else []), *on_stdout]),
             await Pump.of(child.stderr, [sink for sink in (keep_tail, on_stderr) if sink]),
         )
         if on_start is not None:
@@ -150,25 +216,11 @@ def callers_environment(argv: Sequence[str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if stays(name)}
 
 
-async def run_quietly(
-    argv: Sequence[str],
-    *,
-    cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    check: bool = True,
-    capture: bool = False,
-    quiet: bool = False,
-    limit: float | None = None,
-) -> Completed:
-    """Run `argv` without a step: nothing is logged. CommandFailed and TimeoutError as in `StepContext.execute`."""
-    async with asyncio.timeout(limit):
-        try:
-            done = await execute(argv, cwd=cwd, env=env, capture=capture)
-        except (OSError, ValueError) as error:
-            raise could_not_start(argv, error, cwd) from None
-    if check and done.exit_code != 0:
-        raise describe_failure(argv, done.exit_code, done.stderr)
-    return done
+async def run_quietly(argv: Sequence[str], **options: Unpack[Options]) -> Completed:
+    """An :class:`Executor` without a step: nothing is logged."""
+    async with asyncio.timeout(options.get("limit")):
+        done = await run_as(argv, options)
+    return require_success(done, options)
 
 
 def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

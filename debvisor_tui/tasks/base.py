@@ -99,12 +99,8 @@ class StepContext(ABC):
     @property
     @abstractmethod
     def execute(self) -> Executor:
-        """Run a command; its output goes to the log as it comes.
-
-        `env` is added to the environment. `capture` also keeps stdout (bounded, 8 MiB) in the result; `quiet` then
-        keeps stdout out of the log. With `check`, a non-zero exit raises CommandFailed. After `limit` seconds (of
-        :meth:`clock`) it is ended, and TimeoutError raised.
-        """
+        """Run a command (:class:`.execute.Options`); its output goes to the log as it comes. A `limit` is of
+        :meth:`clock`."""
 
     @abstractmethod
     async def evidence(self, name: str, text: str, value: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from debvisor_tui.config.secrets import url_passwords
 from debvisor_tui.config.settings import Settings
@@ -17,8 +17,8 @@ from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.text import LineAssembler, Redactor, clean
 from debvisor_tui.model.verdict import Sample
-from debvisor_tui.system.execute import Completed, OnOutput, execute
-from debvisor_tui.system.failures import could_not_start, describe_failure, shown
+from debvisor_tui.system.execute import Completed, OnOutput, Options, require_success, run_as
+from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.base import ChangeRecord, Job, Reply, StepCommand, StepContext
 
 #: Gets each line of the log with its stream ("note", "cmd", "out", "err"), clean and redacted.
@@ -60,38 +60,17 @@ class StandaloneContext(StepContext):
         for line in clean(text, self._redact).splitlines():
             self._say(line, stream)
 
-    async def execute(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-        capture: bool = False,
-        quiet: bool = False,
-        limit: float | None = None,
-    ) -> Completed:
+    async def execute(self, argv: Sequence[str], **options: Unpack[Options]) -> Completed:
         self.log(f"$ {shown(argv)}", "cmd")
         out, err = LineAssembler(self._redact), LineAssembler(self._redact)
-        async with self.limit(limit):
+        async with self.limit(options.get("limit")):
             try:
-                done = await execute(
-                    argv,
-                    cwd=cwd,
-                    env=env,
-                    on_stdout=None if quiet else self._sink(out, "out"),
-                    on_stderr=self._sink(err, "err"),
-                    capture=capture,
-                )
-            except (OSError, ValueError) as error:
-                raise could_not_start(argv, error, cwd) from None
+                done = await run_as(argv, options, on_stdout=self._sink(out, "out"), on_stderr=self._sink(err, "err"))
             finally:
                 for assembler, stream in ((out, "out"), (err, "err")):
                     for line in assembler.close():
                         self._say(line, stream)
-        if check and done.exit_code != 0:
-            raise describe_failure(argv, done.exit_code, done.stderr)
-        return done
+        return require_success(done, options)
 
     def _sink(self, assembler: LineAssembler, stream: str) -> OnOutput:
         async def sink(chunk: bytes) -> None:

@@ -43,8 +43,8 @@ class MigrationCheckTask:
 
 async def _of_the_target(ctx: StepContext) -> Pending:
     """What is pending with the code of the release, which need not be in place yet."""
-    async with open_source(ctx.settings).code(ctx.job.new) as tree:
-        return await pending(ctx.settings, ctx.execute, tree)
+    async with open_source(ctx.settings).code(ctx.job.new) as code:
+        return await pending(ctx.settings, ctx.execute, code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class TestProcess(PlatformContract):
 class TestGit(SourceContract):
     @pytest.fixture
     def source(self, host: Host) -> Source:
-        return open_source(host.settings())
+        ini = str(host.checkout / "alembic.ini")
+        return open_source(host.settings(database={"python": sys.executable, "alembic_ini": ini}))
 
 
 class TestSQLite(FileDatabaseContract):

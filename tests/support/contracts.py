@@ -1,12 +1,11 @@
 """What every kind of a seam must hold: one abstract test class a protocol. A kind's test subclasses it."""
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -19,7 +18,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.services import is_recorded
-from debvisor_tui.system.execute import Completed, run_quietly
+from debvisor_tui.system.execute import Completed, Options, run_quietly
 
 
 class Noted:
@@ -29,19 +28,9 @@ class Noted:
         self.ran: list[tuple[str, ...]] = []
         self.lines: list[str] = []
 
-    async def execute(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-        capture: bool = False,
-        quiet: bool = False,
-        limit: float | None = None,
-    ) -> Completed:
+    async def execute(self, argv: Sequence[str], **options: Unpack[Options]) -> Completed:
         self.ran.append(tuple(argv))
-        return await run_quietly(argv, cwd=cwd, env=env, check=check, capture=capture, limit=limit)
+        return await run_quietly(argv, **options)
 
     def log(self, text: str, stream: str = "note") -> None:
         self.lines.append(text)
@@ -136,13 +125,27 @@ class SourceContract:
         assert found.artifact is None
         assert found.problems
 
-    def test_the_code_can_be_had_without_putting_it_in_place(self, source: Source) -> None:
+    def test_the_code_can_be_run_without_putting_it_in_place(self, source: Source, tmp_path: Path) -> None:
+        (tmp_path / "look").mkdir()
+        (tmp_path / "look" / "__main__.py").write_text(
+            "import os, sys\nprint(open('VERSION').read())\nprint(sys.argv[1], os.environ['WORD'])\nsys.exit(3)\n"
+        )
+
+        async def look(artifact: Artifact | None) -> list[str]:
+            lines: list[str] = []
+            async with source.code(artifact) as code:
+                args, env = ["an argument"], {"WORD": "a word"}
+                done = await code.python(run_quietly, tmp_path / "look", args, env, lines.append)
+            assert done.exit_code == 3
+            return lines
+
         async def story() -> None:
             old = await source.installed()
             new = (await source.resolve(self.new, fetch=True)).artifact
             assert new is not None
-            async with source.code(new) as tree:
-                assert "VERSION" in os.listdir(tree.exported)
+            seen = await look(new)
+            assert seen[1:] == ["an argument a word"]
+            assert seen != await look(None) == await look(old), "without an artifact it is the code in place"
             assert await source.installed() == old
 
         asyncio.run(story())

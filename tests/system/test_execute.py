@@ -53,7 +53,7 @@ def test_a_slow_sink_loses_nothing_that_the_child_wrote_before_it_ended(monkeypa
         await asyncio.sleep(0.08)  # longer than the pump's patience: the time of a sink is not the pipe's
         got += len(chunk)
 
-    asyncio.run(execute([PYTHON, "-c", "print('x' * 399_999)"], on_stdout=slow))
+    asyncio.run(execute([PYTHON, "-c", "print('x' * 399_999)"], on_stdout=[slow]))
     assert got == 400_000
 
 
@@ -86,7 +86,7 @@ def test_cancelled_again_it_still_ends_the_group_before_it_is_said_to_be_ended()
             started.set()
 
         script = "trap '' TERM; echo $$; while :; do sleep 0.05; done"
-        task = asyncio.create_task(execute(["sh", "-c", script], on_stdout=on_stdout, grace=0.5))
+        task = asyncio.create_task(execute(["sh", "-c", script], on_stdout=[on_stdout], grace=0.5))
         async with asyncio.timeout(5):
             await started.wait()
             for _ in range(3):
@@ -113,7 +113,7 @@ def test_cancelling_ends_the_whole_group_and_still_reads_its_last_words(tmp_path
             lines.extend(chunk)
             started.set()
 
-        task = asyncio.create_task(execute(["sh", "-c", script], on_stdout=on_stdout))
+        task = asyncio.create_task(execute(["sh", "-c", script], on_stdout=[on_stdout]))
         async with asyncio.timeout(5):
             await started.wait()
         task.cancel()
@@ -143,7 +143,7 @@ def test_what_does_not_heed_term_is_killed() -> None:
         async def on_stdout(_: bytes) -> None:
             started.set()
 
-        command = execute([PYTHON, "-c", script], on_stdout=on_stdout, on_start=on_start, grace=0.2)
+        command = execute([PYTHON, "-c", script], on_stdout=[on_stdout], on_start=on_start, grace=0.2)
         task = asyncio.create_task(command)
         async with asyncio.timeout(10):
             await started.wait()
@@ -162,7 +162,7 @@ def test_an_error_of_a_sink_ends_the_command_and_is_raised_as_it_is() -> None:
         raise CommandFailed("the journal's disk is full")
 
     with pytest.raises(CommandFailed, match="disk is full"):
-        asyncio.run(execute(["sh", "-c", "echo x; exec sleep 60"], on_stdout=full, grace=0.2))
+        asyncio.run(execute(["sh", "-c", "echo x; exec sleep 60"], on_stdout=[full], grace=0.2))
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,23 @@ def test_the_environment_is_added_to_and_stdin_is_empty() -> None:
         run_quietly(["sh", "-c", 'cat; echo "$HOME|$EXTRA"'], env={"EXTRA": "x"}, capture=True)
     )
     assert done.text == f"{os.environ['HOME']}|x\n"
+
+
+def test_each_whole_line_is_heard_as_it_comes_however_it_is_cut() -> None:
+    script = """
+import os, time
+for part in (b"one\\ntw", b"o\\n", b"\\xff\\n\\nlast"):
+    os.write(1, part)
+    time.sleep(0.05)
+"""
+    heard: list[str] = []
+    asyncio.run(run_quietly([PYTHON, "-c", script], on_line=heard.append))
+    assert heard == ["one", "two", "\ufffd", "last"]
+
+
+def test_what_hears_the_lines_may_end_the_command() -> None:
+    def refuse(line: str) -> None:
+        raise KeyError(line)
+
+    with pytest.raises(KeyError, match="begun"):
+        asyncio.run(run_quietly(["sh", "-c", "echo begun; exec sleep 60"], on_line=refuse))

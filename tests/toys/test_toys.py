@@ -8,16 +8,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import tomlkit
-from contracts import FileDatabaseContract, make_panel
+from contracts import FileDatabaseContract, MetricsContract, PlatformContract, SourceContract, make_panel
+from pydantic import BaseModel
+from releasing import Host
 from terminal import Terminal
 from toy_database import ToyDatabase
+from toy_metrics import ToyMetrics, ToyMetricsSettings
+from toy_platform import ToyPlatform, ToyPlatformSettings
+from toy_source import ToySource, ToySourceSettings
 
 from debvisor_tui.adapters.databases.protocol import Database
+from debvisor_tui.adapters.metrics.protocol import MetricsSource
+from debvisor_tui.adapters.platforms.protocol import Platform
+from debvisor_tui.adapters.sources.protocol import Source
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.sandbox.host import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -36,6 +45,14 @@ file.write_text(json.dumps(json.loads(file.read_text()) + 1))
 """
 
 
+TURN = """
+import sys
+from pathlib import Path
+file = Path(sys.argv[1])
+file.write_text(str(int(file.read_text()) + 1))
+"""
+
+
 class TestToyDatabase(FileDatabaseContract):
     @pytest.fixture
     def database(self, tmp_path: Path) -> Database:
@@ -45,6 +62,56 @@ class TestToyDatabase(FileDatabaseContract):
     @pytest.fixture
     def missing(self, tmp_path: Path) -> Database:
         return ToyDatabase(f"toy:///{tmp_path}/gone.db", tmp_path)
+
+
+class TestToyPlatform(PlatformContract):
+    @pytest.fixture
+    def platform(self, tmp_path: Path) -> Platform:
+        (tmp_path / "generation").write_text("1")
+        return self.of(tmp_path)
+
+    @pytest.fixture
+    def stopped(self, tmp_path: Path) -> Platform:
+        return self.of(tmp_path)
+
+    def of(self, folder: Path) -> Platform:
+        generation = folder / "generation"
+        control = (sys.executable, "-c", TURN, str(generation))
+        toy = ToyPlatformSettings(kind="toy", control=control, generation=generation)
+        return ToyPlatform(having(folder, platform=toy))
+
+
+class TestToySource(SourceContract):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Source:
+        shelf, link = tmp_path / "shelf", tmp_path / "link"
+        for version in ("v1.0.0", "v1.1.0"):
+            (shelf / version).mkdir(parents=True)
+            (shelf / version / "VERSION").write_text(version)
+        link.symlink_to(shelf / "v1.0.0")
+        parts = {"python": sys.executable, "alembic_ini": str(link / "alembic.ini")}
+        toy = ToySourceSettings(kind="toy", shelf=shelf, link=link)
+        return ToySource(having(tmp_path, database=parts, source=toy))
+
+
+class TestToyMetrics(MetricsContract):
+    @pytest.fixture
+    def metrics(self, tmp_path: Path) -> MetricsSource:
+        (tmp_path / "tally").touch()
+        return self.silent_in(tmp_path)
+
+    @pytest.fixture
+    def silent(self, tmp_path: Path) -> MetricsSource:
+        return self.silent_in(tmp_path)
+
+    def silent_in(self, folder: Path) -> MetricsSource:
+        return ToyMetrics(having(folder, monitor=ToyMetricsSettings(kind="toy", tally=folder / "tally")), 1.0)
+
+
+def having(folder: Path, database: Mapping[str, str] | None = None, **parts: BaseModel) -> Settings:
+    """Settings of a usual host in `folder`, with `parts` of toys, which this process has not registered."""
+    host = Host(folder, folder / "work", folder / "origin.git", folder / "checkout")
+    return host.settings(database=database or {}).model_copy(update=parts)
 
 
 class ToyHost:
@@ -82,6 +149,7 @@ def toys(tmp_path: Path) -> Iterator[ToyHost]:
     checkout.symlink_to(shelf / "v1.0.0")
     (folder / "control").write_text(CONTROL)
     (folder / "generation").write_text("1")
+    (folder / "tally").touch()
     config = tomlkit.parse(sandbox.config_path.read_text(encoding="utf-8"))
     control = [sys.executable, str(folder / "control"), str(folder)]
     config["platform"] = {"kind": "toy", "control": control, "generation": "generation"}

@@ -36,6 +36,8 @@ class ToyMetrics:
         raise NoData("a toy does not remember")
 
     async def sample(self) -> Sample | None:
+        if not self._tally.exists():
+            raise NoData("there is no tally")
         with self._tally.open("a") as tally:
             tally.write("tick\n" * 20)
         now, last = time.monotonic(), self._last

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from debvisor_tui.adapters.migrations.alembic import Tree
+from debvisor_tui.adapters.migrations.host import HostCode
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.adapters.sources.protocol import Argv, Resolved
 from debvisor_tui.config.parts import KindPart
 from debvisor_tui.config.secrets import AnyPath
@@ -30,6 +31,7 @@ class ToySource:
 
     def __init__(self, settings: Settings) -> None:
         assert isinstance(settings.source, ToySourceSettings)
+        self._settings = settings
         self._shelf, self._link = settings.source.shelf, settings.source.link
         self.subject = str(self._link)
 
@@ -84,8 +86,8 @@ class ToySource:
         return Finding(Found.DONE if done else Found.NOT_DONE, f"the link leads to {here}", here.facts())
 
     @asynccontextmanager
-    async def code(self, artifact: Artifact) -> AsyncIterator[Tree]:
-        yield Tree(self._link, self._shelf / artifact.version)
+    async def code(self, artifact: Artifact | None = None) -> AsyncIterator[CodeRunner]:
+        yield HostCode(self._settings, self._link, self._shelf / artifact.version if artifact else None)
 
     def locks(self) -> tuple[Path, ...]:
         return (self._shelf,)

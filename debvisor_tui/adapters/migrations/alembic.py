@@ -1,16 +1,16 @@
 """The target's database as alembic sees it: its revision, what is pending, and its way up and down."""
 
-import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from debvisor_tui.adapters.databases import folder_of, opened
+from debvisor_tui.adapters.databases import opened
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.evidence import Migration
@@ -19,7 +19,6 @@ from debvisor_tui.system.execute import Executor, run_quietly
 from debvisor_tui.system.scratch import scratch
 
 PROBE: Final = Path(__file__).parent / "alembic_probe"
-POLL: Final = 0.1  # seconds between two looks at the events file
 
 #: Gets {"event": "started" | "applied", "revision", "message", "number", "of", "seconds"?} as it happens.
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -31,14 +30,6 @@ class AlembicFailed(WorkFailed):
     def __init__(self, kind: str, what: str, hint: str = "") -> None:
         super().__init__(what, hint)
         self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The code whose migrations count, when it is not the checkout: an exported commit."""
-
-    checkout: Path
-    exported: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +110,14 @@ async def standing(settings: Settings) -> dict[str, Any]:
         return {}
 
 
-async def pending(settings: Settings, execute: Executor = run_quietly, tree: Tree | None = None) -> Pending:
-    """What an upgrade to the head of the code in place (or of `tree`) would do. Nothing is changed."""
-    return Pending.from_json(_clean(await _look(settings, execute, "pending", tree)))
+async def pending(settings: Settings, execute: Executor = run_quietly, code: CodeRunner | None = None) -> Pending:
+    """What an upgrade to the head of `code`, by default the code in place, would do. Nothing is changed."""
+    return Pending.from_json(await _look(settings, execute, "pending", code))
 
 
 async def history(settings: Settings, execute: Executor = run_quietly) -> tuple[Revision, ...]:
     """All revisions that the code in place knows, oldest first."""
-    found = _clean(await _look(settings, execute, "history"))
+    found = await _look(settings, execute, "history")
     return tuple(Revision(**row) for row in found["history"])
 
 
@@ -143,42 +134,16 @@ async def downgrade(settings: Settings, execute: Executor, target: str, on_event
 
 
 async def _move(settings: Settings, execute: Executor, command: str, target: str, on_event: OnEvent | None) -> Moved:
-    with scratch("events") as folder:
-        events = folder / "events"
-        events.touch(0o600)
-        async with _following(events, on_event or (lambda event: None)):
-            found = _clean(await _ask(settings, execute, command, target, options=("--events", str(events))))
+    url = (await opened(settings)).url
+    env = {**settings.database.environment, "DATABASE_URL": url}
+    async with open_source(settings).code() as code:
+        found = await _ask(settings, execute, code, (command, target), env, on_event=on_event)
     return Moved(found["before"], found["after"], tuple(found["applied"]))
 
 
-@asynccontextmanager
-async def _following(file: Path, on_event: OnEvent) -> AsyncIterator[None]:
-    """Pass on each line that is added to `file`, the last ones too, however the body ends."""
-    with file.open(encoding="utf-8") as lines:
-        rest = ""
-
-        def look() -> None:
-            nonlocal rest
-            *whole, rest = (rest + lines.read()).split("\n")
-            for line in whole:
-                on_event(_clean(json.loads(line)))
-
-        async def follow() -> None:
-            while True:
-                await asyncio.sleep(POLL)
-                look()
-
-        follower = asyncio.create_task(follow())
-        try:
-            yield
-        finally:
-            follower.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await follower
-            look()
-
-
-async def _look(settings: Settings, execute: Executor, command: str, tree: Tree | None = None) -> dict[str, Any]:
+async def _look(
+    settings: Settings, execute: Executor, command: str, code: CodeRunner | None = None
+) -> dict[str, Any]:
     """Ask the probe on a copy of the database, which is all that the release's code is given; nothing is changed."""
     database = await opened(settings)
     if not await database.exists():
@@ -197,7 +162,8 @@ async def _look(settings: Settings, execute: Executor, command: str, tree: Tree 
             if name in settings.database.environment or any(old in value for old in names)
         }
         env = {**env, "DATABASE_URL": copy.url, "TMPDIR": str(folder)}
-        return await _ask(settings, execute, command, tree=tree, env=env, options=("--look", str(copy.live)))
+        async with contextlib.nullcontext(code) if code else open_source(settings).code() as place:
+            return await _ask(settings, execute, place, (command,), env, options=("--look", str(copy.live)))
 
 
 @contextlib.contextmanager
@@ -224,56 +190,43 @@ def _renamed(value: str, names: Mapping[str, str]) -> str:
 async def _ask(
     settings: Settings,
     execute: Executor,
-    command: str,
-    target: str = "",
+    code: CodeRunner,
+    command: Sequence[str],
+    env: Mapping[str, str],
     *,
-    tree: Tree | None = None,
-    env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    on_event: OnEvent | None = None,
 ) -> dict[str, Any]:
-    """Run the probe with the release's interpreter; its answer. AlembicFailed with what it says is wrong.
+    """Run the probe beside `code`; its answer. AlembicFailed with what it says is wrong. `options`: of the probe."""
+    answer: dict[str, Any] | None = None
 
-    `env`: instead of the config's, with the database's URL; `options`: of the probe.
-    """
-    database = settings.database
-    url = (await opened(settings)).url
-    ini, cwd = database.alembic_ini, folder_of(settings)
-    argv = [str(database.python), str(PROBE)]
-    if tree is not None:
-        exported = _moved(ini, tree)
-        ini = exported if exported.is_file() else ini  # an ini that is not in git still names the folders
-        cwd = folder if (folder := _moved(cwd, tree)).is_dir() else cwd
-        for place in dict.fromkeys((tree.checkout, tree.checkout.resolve())):
-            argv += ["--relocate", str(place), str(tree.exported)]
-    argv += ["--ini", str(ini), *options]
-    argv += ["--", command, *([target] if target else [])]  # "-1" is a target, not an option
-    env = {
-        **(env or {**database.environment, "DATABASE_URL": url}),
-        "PYTHONDONTWRITEBYTECODE": "1",  # looking at a checkout must not make it dirty
-    }
-    done = await execute(argv, cwd=cwd, env=env, check=False, capture=True, quiet=True)
-    try:
-        answer = json.loads(done.text.strip().rpartition("\n")[2])
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+    def hear(line: str) -> None:
+        nonlocal answer
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(found, dict):
+            return
+        if "event" not in found:
+            answer = _clean(found)
+        elif on_event is not None:
+            on_event(_clean(found))
+
+    args = ["--ini", str(code.find(settings.database.alembic_ini))]
+    for old, new in code.moved:
+        args += ["--relocate", str(old), str(new)]
+    args += [*options, "--", *command]  # "-1" is a target, not an option
+    done = await code.python(execute, PROBE, args, env, hear)
+    if answer is None:
         raise AlembicFailed(
             "no-answer",
-            f"{database.python} ended with {done.exit_code} and gave no answer about the migrations",
+            f"{code.interpreter} ended with {done.exit_code} and gave no answer about the migrations",
             "database.python must be the interpreter of the release. What it wrote is in the log.",
         )
     if "error" in answer:
-        answer = _clean(answer)
         raise AlembicFailed(str(answer["error"]), str(answer["what"]), str(answer["hint"]))
     return answer
-
-
-def _moved(path: Path, tree: Tree) -> Path:
-    """Where `path` is in the exported tree, if it lies in the checkout at all."""
-    for base in (tree.checkout, tree.checkout.resolve()):
-        if path.is_relative_to(base):
-            return tree.exported / path.relative_to(base)
-    return path
 
 
 def _clean(value: Any) -> Any:

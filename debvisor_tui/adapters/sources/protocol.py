@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from debvisor_tui.adapters.migrations.alembic import Tree
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.model.artifacts import Artifact, Commits
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.findings import Finding
@@ -72,8 +72,8 @@ class Source(Protocol):
     async def inspect(self, wanted: Artifact, other: Artifact) -> Finding:
         """Where a step stands that was to go from `other` to `wanted`."""
 
-    def code(self, artifact: Artifact) -> AbstractAsyncContextManager[Tree]:
-        """The code of `artifact`, without putting it in place."""
+    def code(self, artifact: Artifact | None = None) -> AbstractAsyncContextManager[CodeRunner]:
+        """The code of `artifact`, without putting it in place; without one, the code that is in place."""
 
     def locks(self) -> tuple[Path, ...]:
         """What two targets must not move at the same time."""

@@ -3,12 +3,13 @@
 A program of its own: it imports the standard library and alembic alone (Python 3.8 and later), never this package.
 
     python alembic_probe --ini FILE [--relocate FROM TO] --look LIVE  current | history | pending
-    python alembic_probe --ini FILE [--events FILE]                   upgrade TARGET | downgrade TARGET
+    python alembic_probe --ini FILE                                   upgrade TARGET | downgrade TARGET
 
 The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is SQLite; with `--look` that is a
 copy, the database itself is at LIVE, and the release's code reaches neither it nor anything else (closed.py). It
-answers with one JSON object on stdout: {"current", …}, or {"error": kind, "what", "hint"} and exit code 1. What
-env.py and the migrations print goes to stderr. `--events` gets a JSON line as each revision starts and ends.
+writes JSON objects to stdout, a line each: {"event", …} as each revision starts and ends, and last its answer:
+{"current", …}, or {"error": kind, "what", "hint"} and exit code 1. What env.py and the migrations print goes to
+stderr.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - it may run Python 3.8
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple  # noqa: UP035 - it may run Python 3.8
 
 if TYPE_CHECKING or __package__:
     from debvisor_tui.adapters.migrations.alembic_probe.alembic_recorder import describe, first_line
@@ -59,9 +60,9 @@ def place_of(url: Any) -> Tuple[str, str, int, str]:  # noqa: UP006
 
 
 class Probe:
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, say: Callable[[Json], None]) -> None:
         self.url = os.environ.get("DATABASE_URL", "")
-        self.events = open(options.events, "a", encoding="utf-8") if options.events else None  # noqa: SIM115
+        self.say = say
         self.started: Optional[Tuple[str, str]] = None  # noqa: UP006, UP045 - the revision under way
         self.applied: List[Json] = []  # noqa: UP006
         self.undoes = True  # a revision that fails is undone whole
@@ -236,12 +237,12 @@ class Probe:
                 script = step.revision
                 self.started = (script.revision, script.doc or "")
                 row = {"revision": script.revision, "message": script.doc or "", "number": number, "of": len(steps)}
-                self.event({"event": "started", **row})
+                self.say({"event": "started", **row})
                 began = time.monotonic()
                 yield step
                 seconds = round(time.monotonic() - began, 3)
                 self.applied.append({"revision": row["revision"], "message": row["message"], "seconds": seconds})
-                self.event({"event": "applied", "seconds": seconds, **row})
+                self.say({"event": "applied", "seconds": seconds, **row})
             self.started = None
 
         # destination_rev and starting_rev are what env.py may ask of its context.
@@ -258,11 +259,6 @@ class Probe:
             what = f"The code in place does not have revision {target}"
             hint = "See which it has: debvisor-cli db history. Is the right release in place?"
             raise Failure("unknown-target", what, hint)
-
-    def event(self, row: Json) -> None:
-        if self.events:
-            self.events.write(json.dumps(row) + "\n")
-            self.events.flush()
 
 
 @contextmanager
@@ -284,13 +280,13 @@ def _place(error: BaseException) -> str:
     return ""
 
 
-def answer(options: argparse.Namespace) -> Json:
+def answer(options: argparse.Namespace, say: Callable[[Json], None]) -> Json:
     try:
         import alembic  # noqa: F401
     except ImportError as error:
         what = f"There is no alembic in {sys.executable}: {error}"
         raise Failure("no-alembic", what, "database.python must be the interpreter of the release.") from error
-    probe = Probe(options)
+    probe = Probe(options, say)
     if options.command == "current":
         current = probe.current()
         return {"current": ", ".join(current) or None, "heads": probe.heads}
@@ -306,22 +302,25 @@ def main() -> int:
     sys.path[0] = os.getcwd()  # as `python -m alembic` has it; not the folder of this file
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever env.py or a migration prints, also from C, goes to stderr
+
+    def say(row: Json) -> None:
+        out.write(json.dumps(row) + "\n")
+        out.flush()
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--ini", required=True)
     parser.add_argument("--relocate", nargs=2, action="append")
-    parser.add_argument("--events")
     parser.add_argument("--look", metavar="LIVE")
     parser.add_argument("command", choices=["current", "history", "pending", "upgrade", "downgrade"])
     parser.add_argument("target", nargs="?", default="head")
     code = 0
     try:
-        result = answer(parser.parse_args())
+        result = answer(parser.parse_args(), say)
     except Failure as failure:
         result, code = failure.answer, 1
     except (Exception, CannotTell) as error:  # the last line of defence: an answer, never a traceback
         result, code = {"error": "probe", "what": f"{first_line(error)}{_place(error)}", "hint": ""}, 1
-    out.write(json.dumps(result) + "\n")
-    out.flush()
+    say(result)
     return code
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
-from debvisor_tui.adapters.migrations.alembic import Tree
 from debvisor_tui.adapters.sources.git.commands import Git, shown_git
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.system.scratch import scratch
@@ -13,7 +13,7 @@ WRITING: Final = 600.0  # seconds for a large repository on a slow disk
 
 
 @asynccontextmanager
-async def exported(git: Git, commit: str) -> AsyncIterator[Tree]:
+async def exported(git: Git, commit: str) -> AsyncIterator[Path]:
     """The files of `commit`; removed on leaving, also when cancelled. WorkFailed if it is not in the checkout.
 
     By an index of its own and not by `git worktree`: that would leave its traces in the repository if we died.
@@ -30,4 +30,4 @@ async def exported(git: Git, commit: str) -> AsyncIterator[Tree]:
         tree.mkdir(0o700)
         await git.run("read-tree", commit, environ=environ, limit=WRITING)
         await git.run("checkout-index", "--all", "--quiet", f"--prefix={tree}/", environ=environ, limit=WRITING)
-        yield Tree(checkout, tree)
+        yield tree

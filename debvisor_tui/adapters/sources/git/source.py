@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from debvisor_tui.adapters.migrations.alembic import Tree
+from debvisor_tui.adapters.migrations.host import HostCode
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.adapters.sources.git.checkout import (
     cannot_forward,
     commit_of,
@@ -52,7 +53,7 @@ class GitCheckout:
 
     def __init__(self, settings: Settings) -> None:
         assert isinstance(settings.source, GitSettings)  # noqa: S101 - the registry pairs the two
-        self._source = settings.source
+        self._settings, self._source = settings, settings.source
         self._checkout = settings.source.checkout
         self.subject = str(self._checkout)
 
@@ -221,9 +222,12 @@ class GitCheckout:
         return Finding(Found.UNKNOWN, f"{where}: neither what stood before nor {wanted.version}")
 
     @asynccontextmanager
-    async def code(self, artifact: Artifact) -> AsyncIterator[Tree]:
+    async def code(self, artifact: Artifact | None = None) -> AsyncIterator[CodeRunner]:
+        if artifact is None:
+            yield HostCode(self._settings, self._checkout)
+            return
         async with exported(self._git(), commit_of(artifact)) as tree:
-            yield tree
+            yield HostCode(self._settings, self._checkout, tree)
 
     def locks(self) -> tuple[Path, ...]:
         return (self._checkout,)

@@ -1,0 +1,38 @@
+"""A release's code on this host: an interpreter, and the folder where it is, or where it was put to be looked at."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from debvisor_tui.adapters.databases import folder_of
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.system.execute import Completed, Executor
+
+
+class HostCode:
+    """See :class:`..protocol.CodeRunner`. `place`: the folder of the code in place; `copy`: the folder of the code to
+    run, if that is another."""
+
+    def __init__(self, settings: Settings, place: Path, copy: Path | None = None) -> None:
+        self.interpreter = str(settings.database.python)
+        self._cwd = folder_of(settings)
+        self.moved = () if copy is None else tuple((old, copy) for old in dict.fromkeys((place, place.resolve())))
+
+    def find(self, path: Path) -> Path:
+        """In the copy, if `path` is there: what no release holds, an ini not in git, is used where it is."""
+        for old, new in self.moved:
+            if path.is_relative_to(old):
+                there = new / path.relative_to(old)
+                return there if there.exists() else path
+        return path
+
+    async def python(
+        self,
+        execute: Executor,
+        program: Path,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        on_line: Callable[[str], None],
+    ) -> Completed:
+        env = {**env, "PYTHONDONTWRITEBYTECODE": "1"}  # looking at a checkout must not make it dirty
+        argv = [self.interpreter, str(program), *args]
+        return await execute(argv, cwd=self.find(self._cwd), env=env, check=False, quiet=True, on_line=on_line)
