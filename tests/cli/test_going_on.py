@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 from release_host import ANNA, Host
+from sandboxes import make_sandbox
 
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.runner.discovery import GoingOn, runs_going_on
 from debvisor_tui.runner.spawn import start_release
-from debvisor_tui.sandbox.host import Sandbox
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    sandbox = Sandbox.create(tmp_path / "host")
+    sandbox = make_sandbox(tmp_path / "host")
     made = Host(sandbox)
     sandbox.start()
     yield made

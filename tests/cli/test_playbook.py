@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from sandboxes import make_sandbox
 
 from debvisor_tui.sandbox.host import Sandbox
 
@@ -45,7 +46,7 @@ class Panel:
 
 @pytest.fixture
 def panel(tmp_path: Path) -> Iterator[Panel]:
-    sandbox = Sandbox.create(tmp_path / "host")
+    sandbox = make_sandbox(tmp_path / "host")
     yield Panel(sandbox)
     sandbox.destroy()
 

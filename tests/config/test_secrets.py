@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sandboxes import make_sandbox
 
 from debvisor_tui.adapters.migrations.alembic import current_revision
 from debvisor_tui.config import secrets
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.config.secrets import SecretRef
 from debvisor_tui.model.errors import UsageError
-from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.system.procfs import identify
 
 
@@ -79,7 +79,7 @@ def test_a_command_that_leaves_something_behind_is_ended_whole_when_it_is_late(
 
 
 def test_an_event_loop_does_not_wait_for_a_secrets_command(tmp_path: Path) -> None:
-    sandbox = Sandbox.create(tmp_path / "host")
+    sandbox = make_sandbox(tmp_path / "host")
     text = sandbox.config_path.read_text(encoding="utf-8")
     url = f"sqlite:///{tmp_path}/host/data/panel.db"
     slow = f'url = {{ command = ["sh", "-c", "sleep 3; echo {url}"] }}'

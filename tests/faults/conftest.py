@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from release_host import Host
+from sandboxes import make_sandbox
 from story import quick
-
-from debvisor_tui.sandbox.host import Sandbox
 
 HERE = Path(__file__).parent
 COUNTED = ("points", "kills", "losses")
@@ -20,7 +19,7 @@ def make_host(tmp_path: Path) -> Iterator[Callable[[], Host]]:
     made: list[Host] = []
 
     def make() -> Host:
-        sandbox = Sandbox.create(tmp_path / f"host{len(made)}", monitor="1s")
+        sandbox = make_sandbox(tmp_path / f"host{len(made)}", monitor="1s")
         made.append(Host(sandbox))
         quick(made[-1])
         sandbox.start()

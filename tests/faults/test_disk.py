@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from foreign import Page, web
 from release_host import ANNA, Host, answer, attached, until
+from sandboxes import make_sandbox
 from story import quick
 from world import look
 
@@ -24,7 +25,6 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.spawn import start_release, start_resume
 from debvisor_tui.runner.step_log import HIGH_WATER
-from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.store.connection import BUSY_TIMEOUT
 
 LINES = 3000
@@ -102,7 +102,7 @@ class Small(Host):
 
 @pytest.fixture
 def host(tmp_path: Path, small_disk: Callable[[str], Path]) -> Iterator[Small]:
-    sandbox = Sandbox.create(tmp_path / "host", monitor="1s")
+    sandbox = make_sandbox(tmp_path / "host", monitor="1s")
     made = Small(sandbox)
     made.disk = small_disk("24m")
     quick(made)

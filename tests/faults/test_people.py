@@ -12,6 +12,7 @@ import pytest
 from line_client import connect, lines_to, memory, open_files
 from other_user import only_root, said_by_nobody
 from release_host import ANNA, Host, answer, attached, until
+from sandboxes import make_sandbox
 
 from debvisor_tui.model.errors import LockHeld, Refused, UsageError
 from debvisor_tui.model.events import EventKind
@@ -23,7 +24,6 @@ from debvisor_tui.runner.client import RunnerClient
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.runner.protocol import encode
 from debvisor_tui.runner.spawn import start_release
-from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.store.history import History
 
 LINES = 60_000
@@ -36,7 +36,7 @@ def host() -> Iterator[Host]:
     """In a folder that other users can reach: what keeps them out is the program's doing."""
     with tempfile.TemporaryDirectory(prefix="debvisor-people-") as folder:
         Path(folder).chmod(0o755)
-        sandbox = Sandbox.create(Path(folder) / "host", monitor="6s")
+        sandbox = make_sandbox(Path(folder) / "host", monitor="6s")
         sandbox.start()
         made = Host(sandbox)
         made.configure(lambda c: c["backup"].update(verify="read"))

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from release_host import Host
-
-from debvisor_tui.sandbox.host import Sandbox
+from sandboxes import make_sandbox
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    sandbox = Sandbox.create(tmp_path / "host", monitor="6s")
+    sandbox = make_sandbox(tmp_path / "host", monitor="6s")
     sandbox.start()
     made = Host(sandbox)
     made.configure(lambda c: c["backup"].update(verify="read"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from release_host import Host
+from sandboxes import make_sandbox
 
 from debvisor_tui.config.load import load_settings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -14,7 +15,6 @@ from debvisor_tui.model.secrets_registry import remember
 from debvisor_tui.model.text import REDACTED, Redactor
 from debvisor_tui.runner import query_client
 from debvisor_tui.runner.paths import TargetPaths
-from debvisor_tui.sandbox.host import Sandbox
 
 LAST = "ValueError: a\x1b]0;title\x07b s3cr3t-word c\x9b2J"
 
@@ -22,7 +22,7 @@ LAST = "ValueError: a\x1b]0;title\x07b s3cr3t-word c\x9b2J"
 def test_the_last_words_of_a_question_that_failed_are_made_safe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = load_settings(Sandbox.create(tmp_path / "host").config_path)
+    settings = load_settings(make_sandbox(tmp_path / "host").config_path)
     (tmp_path / "words").write_text(f"Traceback\n{LAST}\n", encoding="utf-8")
     dies = tmp_path / "dies"
     dies.write_text(f"#!/bin/sh\ncat '{tmp_path}/words' >&2\nexit 1\n", encoding="utf-8")
@@ -44,7 +44,7 @@ def test_a_password_that_is_a_common_word_breaks_no_answer_and_no_way_back(host:
 
 
 def test_a_password_that_stands_in_the_config_is_warned_of_and_struck_out_of_urls(tmp_path: Path) -> None:
-    path = Sandbox.create(tmp_path / "host").config_path
+    path = make_sandbox(tmp_path / "host").config_path
     text = path.read_text(encoding="utf-8")
     assert load_settings(path).warnings == ()
     secret = tmp_path / "word"
@@ -60,7 +60,7 @@ def test_a_password_that_stands_in_the_config_is_warned_of_and_struck_out_of_url
 def test_an_answer_of_another_version_is_a_sentence_and_not_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = load_settings(Sandbox.create(tmp_path / "host").config_path)
+    settings = load_settings(make_sandbox(tmp_path / "host").config_path)
     other = tmp_path / "other"
     other.write_text('#!/bin/sh\necho \'{"answer": {"version": "v1.0.0", "commit": 7}}\'\n', encoding="utf-8")
     other.chmod(0o755)
@@ -72,7 +72,7 @@ def test_an_answer_of_another_version_is_a_sentence_and_not_the_end(
 
 def test_a_question_is_asked_in_the_callers_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """git's configuration is the caller's: the plan must see what the release will."""
-    settings = load_settings(Sandbox.create(tmp_path / "host").config_path)
+    settings = load_settings(make_sandbox(tmp_path / "host").config_path)
     tells = tmp_path / "tells"
     tells.write_text(
         '#!/bin/sh\nprintf \'{"error": {"what": "%s", "hint": ""}}\' "$GIT_CONFIG_GLOBAL"\n', encoding="utf-8"

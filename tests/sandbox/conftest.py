@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from by_hand import Hand
-
-from debvisor_tui.sandbox.host import Sandbox
+from sandboxes import make_sandbox
 
 
 @pytest.fixture
 def hand(tmp_path: Path) -> Iterator[Hand]:
-    sandbox = Sandbox.create(tmp_path / "host")
+    sandbox = make_sandbox(tmp_path / "host")
     try:
         sandbox.start()
         yield Hand(sandbox)

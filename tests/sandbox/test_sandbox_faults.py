@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from by_hand import Hand, wait_for
+from sandboxes import make_sandbox
 
 from debvisor_tui.sandbox.faults import FAULTS
-from debvisor_tui.sandbox.host import Sandbox
 
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
     """A sandbox at v1.1.0, so that a fault set "after v1.0.0" hits it."""
-    sandbox = Sandbox.create(tmp_path_factory.mktemp("shipped"))
+    sandbox = make_sandbox(tmp_path_factory.mktemp("shipped"))
     try:
         sandbox.start()
         hand = Hand(sandbox)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from other_user import BECOME, NOBODY, only_root
 from release_host import Host
+from sandboxes import make_sandbox
 from stranger import Stranger, debvisor
 
 from debvisor_tui.runner import discovery as going_on
 from debvisor_tui.runner.discovery import GoingOn, register, runs_going_on, unregister
 from debvisor_tui.runner.runner_args import RunnerArgv
-from debvisor_tui.sandbox.host import Sandbox
 from debvisor_tui.system.procfs import myself
 
 pytestmark = only_root
@@ -23,7 +23,7 @@ pytestmark = only_root
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    sandbox = Sandbox.create(tmp_path / "host", monitor="1s")
+    sandbox = make_sandbox(tmp_path / "host", monitor="1s")
     made = Host(sandbox)
     sandbox.start()
     yield made

@@ -308,7 +308,7 @@ def test_a_journal_of_an_older_schema_is_read_as_it_is_and_migrated_by_a_writer(
 WORDS = st.text(st.sampled_from("aAbB1é_-:/ \t"), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(WORDS, min_size=1, max_size=6), words=WORDS)
 def test_the_same_words_find_the_same_lines_before_and_after_indexing(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], words: str

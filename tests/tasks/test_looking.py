@@ -2,14 +2,14 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from migrating import Release, make_release, make_settings, run
 
 from debvisor_tui.adapters.databases.sqlite import file as sqlite
-from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
+from debvisor_tui.adapters.migrations.alembic import Pending, current_revision, history, pending
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
@@ -52,7 +52,7 @@ HARM = {
     "a shell": "__import__('os').system('touch {folder}/made')",
     "a write": "open('{folder}/made', 'w').write('x')",
     "an append": "open('{folder}/precious', 'a').write('x')",
-    "a low-level write": "__import__('os').open('{folder}/made', 65)",  # O_CREAT | O_WRONLY
+    "a low-level write": "__import__('os').open('{folder}/low', 65)",  # O_CREAT | O_WRONLY
     "a removal": "__import__('os').remove('{folder}/precious')",
     "a rename": "__import__('os').rename('{folder}/precious', '{folder}/gone')",
     "a tree's removal": "__import__('shutil').rmtree('{folder}/checkout')",
@@ -65,40 +65,74 @@ HARM = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
+def _one_each(release: Release, harms: Sequence[str], body: Callable[[str], str]) -> dict[str, Path]:
+    """A revision for each harm, in a chain; `body` makes its upgrade and downgrade of the harm's statement."""
+    made, down = {}, "a1"
+    for number, harm in enumerate(harms):
+        revision, text = f"b{number:02}", body(HARM[harm].format(folder=release.folder))
+        release.migration(revision, down, text, text)
+        made[harm] = release.checkout / "migrations" / "versions" / f"{revision}.py"
+        down = revision
+    return made
+
+
 @pytest.mark.parametrize("caught", ["", "except Exception", "except"])
-def test_a_recorded_migration_reaches_nothing_and_is_unknown(release: Release, harm: str, caught: str) -> None:
-    statement = HARM[harm].format(folder=release.folder)
-    body = f"try:\n        {statement}\n    {caught}:\n        pass" if caught else statement
-    release.migration("b2", "a1", body, body)
+def test_a_recorded_migration_reaches_nothing_and_is_unknown(release: Release, caught: str) -> None:
+    made = _one_each(
+        release, list(HARM), lambda harm: f"try:\n        {harm}\n    {caught}:\n        pass" if caught else harm
+    )
     before = _state(release)
     found = run(pending(release.settings))
     assert _state(release) == before
     assert release.rows("SELECT count(*) FROM node") == [(2,)]
-    (migration,) = found.migrations
-    assert migration.unknown.startswith("it would "), "what it does there went unseen"
-    assert migration.destructive
-    assert migration.drops_on_the_way_down == ("whatever b2 drops on its way down",)
+    for harm, migration in zip(made, found.migrations, strict=True):
+        assert migration.unknown.startswith("it would "), f"what it does there went unseen: {harm}"
+        assert migration.destructive, harm
+        assert migration.drops_on_the_way_down == (f"whatever {migration.revision} drops on its way down",), harm
 
 
-@pytest.mark.parametrize("harm", HARM)
-@pytest.mark.parametrize("where", ["migration", "env.py"])
-def test_what_is_imported_for_a_look_reaches_nothing(release: Release, harm: str, where: str) -> None:
-    """As with create_all() or a log file at the top of a module: refused as by a read-only file system."""
-    harmless = f"\ntry:\n    {HARM[harm].format(folder=release.folder)}\nexcept OSError:\n    pass\n"
-    release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))')
-    file = release.checkout / "migrations" / ("env.py" if where == "env.py" else "versions/b2.py")
-    file.write_text(f"import sqlalchemy as sa\n{file.read_text()}{harmless}")
+def _at_import(release: Release, file: Path, *harms: str) -> None:
+    """As with create_all() or a log file at the top of a module."""
+    text = "".join(
+        f"\ntry:\n    {HARM[harm].format(folder=release.folder)}\nexcept OSError:\n    pass\n" for harm in harms
+    )
+    file.write_text(f"import sqlalchemy as sa\n{file.read_text()}{text}")
+
+
+#: The live database is the copy to whoever opens it while all is read; nothing is refused there.
+OPENS_LIVE = [harm for harm, text in HARM.items() if "panel.db" in text or harm == "its settings"]
+OTHERS = [harm for harm in HARM if harm not in OPENS_LIVE]
+
+
+def _look_at(release: Release) -> Pending:
+    """What a look finds; nothing was changed by it, nor by any other."""
     before = _state(release)
     found = run(pending(release.settings))
     for look in (history, current_revision):
         run(look(release.settings))
     assert _state(release) == before
     assert release.rows("SELECT count(*) FROM node") == [(2,)]
-    opens_live = "panel.db" in HARM[harm] or harm == "its settings"
-    # The live database is the copy to whoever opens it while all is read; nothing was refused there.
-    assert bool(found.migrations[0].unknown) == (where == "migration" and not opens_live)
-    assert bool(found.refused) == (not opens_live)
+    return found
+
+
+@pytest.mark.parametrize("harms", [*([harm] for harm in OPENS_LIVE), OTHERS], ids=[*OPENS_LIVE, "others"])
+def test_what_a_migration_does_when_it_is_imported_reaches_nothing(release: Release, harms: list[str]) -> None:
+    """Refused as by a read-only file system."""
+    made = _one_each(release, harms, lambda _: "pass")
+    for harm, file in made.items():
+        _at_import(release, file, harm)
+    found = _look_at(release)
+    unknown = [harm for harm, migration in zip(made, found.migrations, strict=True) if migration.unknown]
+    assert unknown == (harms if harms == OTHERS else [])
+
+
+@pytest.mark.parametrize("harms", [*([harm] for harm in OPENS_LIVE), OTHERS], ids=[*OPENS_LIVE, "others"])
+def test_what_env_py_does_when_it_is_imported_reaches_nothing(release: Release, harms: list[str]) -> None:
+    release.migration("b2", "a1")
+    _at_import(release, release.checkout / "migrations" / "env.py", *harms)
+    found = _look_at(release)
+    assert not found.migrations[0].unknown
+    assert len(found.refused) == (len(OTHERS) if harms == OTHERS else 0), found.refused
 
 
 ATTACHES = (

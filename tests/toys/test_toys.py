@@ -16,6 +16,7 @@ import tomlkit
 from contracts import FileDatabaseContract, MetricsContract, PlatformContract, SourceContract, make_panel
 from pydantic import BaseModel
 from releasing import Host
+from sandboxes import make_sandbox
 from terminal import Terminal
 from toy_database import ToyDatabase
 from toy_metrics import ToyMetrics, ToyMetricsSettings
@@ -136,7 +137,7 @@ class ToyHost:
 
 @pytest.fixture
 def toys(tmp_path: Path) -> Iterator[ToyHost]:
-    sandbox = Sandbox.create(tmp_path / "host", monitor="2s")
+    sandbox = make_sandbox(tmp_path / "host", monitor="2s")
     folder, checkout = sandbox.dir, sandbox.dir / "checkout"
     shelf = folder / "shelf"
     for version in ("v1.0.0", "v1.1.0"):
