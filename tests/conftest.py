@@ -11,7 +11,7 @@ from syrupy.location import PyTestLocation
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# The same examples each time, and no example is late because the machine is busy. `make faults` has many, and new ones.
+# The same examples each time, and none is late because the machine is busy. `make faults` has many, and new ones.
 hypothesis.settings.register_profile("quick", max_examples=25, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("quick")

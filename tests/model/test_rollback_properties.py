@@ -63,7 +63,7 @@ class Release:
         return known
 
 
-many = settings(max_examples=6 * settings.default.max_examples)
+many = settings(max_examples=6 * settings().max_examples)
 HOW = st.sampled_from(["done", "failed", "unknown", "cut off"])
 
 

@@ -348,4 +348,4 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(max_examples=settings.default.max_examples // 8, stateful_step_count=30)
+TestJournal.settings = settings(max_examples=settings().max_examples // 8, stateful_step_count=30)
