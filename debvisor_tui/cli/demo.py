@@ -117,9 +117,9 @@ def _leave(sandbox: "Sandbox", choice: Choice, *, keep: bool) -> None:
     unfinished = _unfinished(places)
     if keep or holder is not None or unfinished:
         if holder is not None:
-            say(f"{holder.what} goes on in {sandbox.dir}.")
+            say(f"{holder.what} is not finished in {sandbox.dir}.")
         elif unfinished:
-            say(f"Run {unfinished} in {sandbox.dir} was not ended; it can be taken up, or rolled back.")
+            say(f"Run {unfinished} in {sandbox.dir} has not ended: it can be resumed, or rolled back.")
         (sandbox.dir / OWNER).unlink(missing_ok=True)  # it is not swept away any more
         say(f"The sandbox runs on. Open it again: debvisor-tui demo --dir {sandbox.dir}")
         say(f"Stop it: debvisor-tui demo --dir {sandbox.dir} --stop")

@@ -136,10 +136,10 @@ async def _confirm(settings: "Settings") -> None:
 
 
 def _line(backup: "Backup") -> str:
-    from debvisor_tui.tasks.backup import in_units
+    from debvisor_tui.model.wording import format_bytes
 
     state = f"NOT USABLE: {backup.problem}" if backup.problem else f"revision {backup.revision or 'none'}"
-    return f"{_when(backup)}  {in_units(backup.bytes):>9}  {backup.tag}  {state}  {backup.path}"
+    return f"{_when(backup)}  {format_bytes(backup.bytes):>9}  {backup.tag}  {state}  {backup.path}"
 
 
 def _when(backup: "Backup") -> str:

@@ -211,7 +211,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
                 f"  {mark} {waits['title']} {how} for a person since {full_time(waits['since'])}: {waits['question']}"
             )
         if under_way:
-            print(f"  ! Its runner is gone. {under_way}\n    Take it up again: debvisor-tui attach {active.id}")
+            print(f"  ! Its runner is gone. {under_way}\n    Resume it: debvisor-tui attach {active.id}")
     for run in last:
         if active is None or run.id != active.id:
             versions = f"{run.from_version} → {run.to_version}"
@@ -232,7 +232,7 @@ def _waits(history: "LiveHistory", run: int) -> dict[str, Any] | None:
 
 
 def _was_under_way(history: "LiveHistory", run: int) -> str:
-    from debvisor_tui.ui.run_words import was_under_way
+    from debvisor_tui.model.run_summary import was_under_way
 
     view = history.run(run)
     return was_under_way(view, time.time()) if view is not None else ""

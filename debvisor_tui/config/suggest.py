@@ -11,7 +11,7 @@ from debvisor_tui.config.settings import Settings
 NOT_YET = frozenset({"review", "notify", "monitor.prometheus", "source.image"})
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` most resembles, dashes and case aside; None if none comes near."""
     plain = {k.lower().replace("-", "_"): k for k in known}
     asked = word.lower().replace("-", "_")
@@ -26,7 +26,7 @@ def unknown_key(loc: Loc, data: Any = None) -> str:
         return "not supported by this version yet; leave it out"
     model, _ = lookup(loc, data)
     known = keys_of(model)
-    if close := nearest(key, known):
+    if close := nearest_word(key, known):
         return f"unknown key; did you mean `{close}`?"
     # The classic slip of TOML: a key of the top that stands below a table's header.
     tables = list(dict.fromkeys(k.table for k in all_keys() if k.name == key))
@@ -40,6 +40,6 @@ def unknown_key(loc: Loc, data: Any = None) -> str:
 
 def unknown_step(name: str) -> str:
     """What to say of a step that the playbook does not have."""
-    if close := nearest(name, STEP_IDS):
+    if close := nearest_word(name, STEP_IDS):
         return f"unknown step; did you mean `{close}`?"
     return f"unknown step; the steps are: {', '.join(STEP_IDS)}"

@@ -16,15 +16,15 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """`seconds` for people, two units at the most: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min"."""
+    """`seconds` for people, two units at the most: "0.4 s", "12 s", "1 min", "3 min 05 s", "2 h 10 min"."""
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s" if seconds < 0.95 or seconds % 1 else f"{seconds:.0f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return f"{whole // 60} min" + (f" {whole % 60:02d} s" if whole % 60 else "")
+    return f"{whole // 3600} h" + (f" {whole % 3600 // 60:02d} min" if whole % 3600 >= 60 else "")
 
 
 def format_clock(seconds: float) -> str:

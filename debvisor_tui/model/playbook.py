@@ -174,7 +174,7 @@ RELEASE_STEPS: Final = (
 ROLLBACK_STEPS: Final = (
     StepSpec(
         "revert-database",
-        "Database down",
+        "Undo migrations",
         Phase.ROLLBACK,
         "Down to the recorded revision while the new release's code, which knows the way, is still there.",
         task="revert_database:RevertDatabaseTask",
@@ -185,7 +185,7 @@ ROLLBACK_STEPS: Final = (
     ),
     StepSpec(
         "revert-release",
-        "Code back",
+        "Put code back",
         Phase.ROLLBACK,
         "The release that ran before is put in place.",
         task="revert_release:RevertReleaseTask",

@@ -252,8 +252,7 @@ def _database(
     if unknown:
         why, proposed = f"this release did not announce {unknown[-1]}, nobody knows what it changed", False
     elif needed:
-        named = ", ".join(str(m["revision"]) for m in destructive)
-        why, proposed = f"{named} took something away that the old release uses", not loses
+        why, proposed = _removed(destructive), not loses
     else:
         why, proposed = "the migrations only add, so the old release runs on them", False
     if restoring:
@@ -377,6 +376,13 @@ def _restore(changes: Sequence[Change], options: RollbackOptions, written: Losse
         loses=_since(written, change.subject),
         note="last resort: only if nothing else brings the old release back",
     )
+
+
+def _removed(destructive: Sequence[Mapping[str, Any]]) -> str:
+    names = [name for m in destructive for name in m.get("takes", ()) if not name.startswith("what ")]
+    if not names:
+        return f"{', '.join(str(m['revision']) for m in destructive)} may have removed what the old release uses"
+    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} removed, and the old release may use it"
 
 
 def _since(written: Losses | None, subject: str) -> str:

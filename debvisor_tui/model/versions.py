@@ -36,7 +36,7 @@ def plain_version(name: str) -> str:
     return re.sub(r"-\d+-g[0-9a-f]{4,40}$", "", name.strip().partition("+")[0]).lstrip("vV")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest_version(name: str, known: Iterable[str]) -> str:
     """The one of `known` that `name` was most likely meant to be, or ""."""
     candidates = list(known)
     same = [c for c in candidates if plain_version(c) == plain_version(name)]

@@ -5,6 +5,7 @@ import contextlib
 import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Unpack
 
@@ -37,33 +38,33 @@ class Operator(Protocol):
     def tell(self, message: Message) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all runs and steps of one runner share."""
+
+    settings: Settings
+    recorder: Recorder
+    history: History
+    clock: RunClock
+    redact: Redactor
+
+
 class RunnerContext(StepContext):
     def __init__(
-        self,
-        settings: Settings,
-        job: Job,
-        step: str,
-        attempt: int,
-        *,
-        recorder: Recorder,
-        history: History,
-        clock: RunClock,
-        log: StepLog,
-        redact: Redactor,
-        desk: Operator,
+        self, services: Services, job: Job, step: str, attempt: int, *, log: StepLog, operator: Operator
     ) -> None:
-        self.settings = settings
+        self.settings = services.settings
         self.job = job
         self.step = step
         self.inbox: asyncio.Queue[StepCommand] = asyncio.Queue(maxsize=100)
         self._attempt = attempt
-        self._recorder = recorder
-        self._journal = recorder.journal
-        self._history = history
-        self._clock = clock
+        self._recorder = services.recorder
+        self._journal = services.recorder.journal
+        self._history = services.history
+        self._clock = services.clock
         self._log = log
-        self._redact = redact
-        self._desk = desk
+        self._redact = services.redact
+        self._operator = operator
 
     def _clean(self, value: Any) -> Any:
         """`value` without secrets and control sequences, all the way down: it may hold foreign text."""
@@ -130,7 +131,7 @@ class RunnerContext(StepContext):
 
     def progress(self, done: float, total: float | None, unit: str, note: str = "") -> None:
         message = {"type": "progress", "run": self.job.run, "step": self.step}
-        self._desk.tell({**message, "done": done, "total": total, "unit": unit, "note": self._clean(note)})
+        self._operator.tell({**message, "done": done, "total": total, "unit": unit, "note": self._clean(note)})
 
     async def ask(
         self,
@@ -142,7 +143,7 @@ class RunnerContext(StepContext):
         more: tuple[Answer, ...] = (),
     ) -> Reply:
         question, detail, danger = self._clean(question), self._clean(detail), self._clean(danger)
-        reply = await self._desk.ask(Gate(kind, self.step, question, detail, danger, more=more))
+        reply = await self._operator.ask(Gate(kind, self.step, question, detail, danger, more=more))
         if reply.answer is Answer.DECLINE:
             because = f": {reply.reason}" if reply.reason else ""
             raise WorkFailed(f"Declined by {reply.who}{because}.", "Retry to be asked again.")
@@ -150,7 +151,7 @@ class RunnerContext(StepContext):
 
     async def sample(self, sample: Sample) -> None:
         await self._recorder.do(self._journal.add_sample, self._attempt, sample)
-        self._desk.tell({"type": "sample", "run": self.job.run, "step": self.step, "attempt": self._attempt})
+        self._operator.tell({"type": "sample", "run": self.job.run, "step": self.step, "attempt": self._attempt})
 
     async def recall(self, step: str, name: str) -> tuple[Evidence, ...]:
         view = await self._recorder.do(self._history.run, self.job.run)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeState
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -16,16 +15,13 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
-from debvisor_tui.model.text import Redactor, clean
+from debvisor_tui.model.text import clean
 from debvisor_tui.model.views import StepView
 from debvisor_tui.runner.commands import CommandHandler, EndRun, Exit, RunLeft, StepUnderWay, exit_of
-from debvisor_tui.runner.context import RunnerContext
+from debvisor_tui.runner.context import RunnerContext, Services
 from debvisor_tui.runner.protocol import Message
-from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.recovery import OrphanReport
-from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.step_log import StepLog
-from debvisor_tui.store.history import History
 from debvisor_tui.system.failpoints import at
 from debvisor_tui.tasks.base import Job, Reply, Task
 from debvisor_tui.tasks.registry import limit_key, task_for, time_limit
@@ -36,14 +32,10 @@ class Engine:
 
     def __init__(
         self,
-        settings: Settings,
+        services: Services,
         job: Job,
         facts: Mapping[str, Mapping[str, Any]],
         *,
-        recorder: Recorder,
-        history: History,
-        clock: RunClock,
-        redact: Redactor,
         desk: CommandHandler,
         publish: Callable[[Message], None],
         auto: bool,
@@ -51,14 +43,15 @@ class Engine:
         by_hand: Callable[[], str] = str,
         after_step: Callable[[str], Any] | None = None,
     ) -> None:
-        self._settings = settings
+        self._services = services
+        self._settings = services.settings
         self._job = job
         self._facts = facts
-        self._recorder = recorder
-        self._journal = recorder.journal
-        self._history = history
-        self._clock = clock
-        self._redact = redact
+        self._recorder = services.recorder
+        self._journal = services.recorder.journal
+        self._history = services.history
+        self._clock = services.clock
+        self._redact = services.redact
         self._desk = desk
         self._publish = publish
         self._auto = auto
@@ -199,18 +192,7 @@ class Engine:
 
     def _context(self, step: str, attempt: int, log: StepLog) -> RunnerContext:
         job = replace(self._job, facts=self._facts.get(step, {}))
-        return RunnerContext(
-            self._settings,
-            job,
-            step,
-            attempt,
-            recorder=self._recorder,
-            history=self._history,
-            clock=self._clock,
-            log=log,
-            redact=self._redact,
-            desk=self,
-        )
+        return RunnerContext(self._services, job, step, attempt, log=log, operator=self)
 
     async def _attempt(self, step: StepView) -> tuple[StepState, tuple[str, str]]:
         attempt, number = await self._recorder.do(self._journal.start_attempt, self._job.run, step.id)

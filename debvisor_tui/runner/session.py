@@ -20,6 +20,7 @@ from debvisor_tui.model.states import ACTIVE_RUN_STATES, DONE_STEP_STATES, RunSt
 from debvisor_tui.model.text import Redactor, clean
 from debvisor_tui.model.views import Event, PlannedStep, ReleasePlan, RunSummary
 from debvisor_tui.runner.commands import CommandHandler, RollBack
+from debvisor_tui.runner.context import Services
 from debvisor_tui.runner.engine import Engine
 from debvisor_tui.runner.lock import TargetLock, done_by_hand
 from debvisor_tui.runner.paths import TargetPaths
@@ -242,13 +243,9 @@ class Session:
         assert summary is not None  # noqa: S101
         job = Job(summary.kind, summary.old, summary.new, Person(summary.operator), run=run)
         return Engine(
-            self._settings,
+            Services(self._settings, self._recorder, self._history, self._clock, self._redact),
             job,
             await self._recorder.do(self._history.facts, run),
-            recorder=self._recorder,
-            history=self._history,
-            clock=self._clock,
-            redact=self._redact,
             desk=self._desk,
             publish=self._publish,
             auto=auto,
@@ -335,7 +332,7 @@ class Session:
         print(error)
         hint = (
             f"{error.hint}\nThe run then goes on by itself. What works goes on meanwhile, nothing new begins.\n"
-            f"To leave it as it stands instead, and take it up later: kill {self._lock.holder.pid}"
+            f"To leave it as it stands instead, and resume it later: kill {self._lock.holder.pid}"
         )
         self._server.trouble = {"type": "trouble", "what": f"The run stands still. {error.what}", "hint": hint}
         self._publish(self._server.trouble)

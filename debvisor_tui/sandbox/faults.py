@@ -49,7 +49,7 @@ CHECKS = (
 
 def arrange(layout: Layout, fault: str | None, after: str) -> None:
     """Make `fault` (or none) what goes wrong for releases after the version `after`; what was arranged is undone."""
-    _mend(layout)
+    _restore(layout)
     if fault == "ci-red":
         write_ci(layout, after=after, red=True)
     elif fault == "backup-fails":
@@ -68,7 +68,7 @@ def current(layout: Layout) -> str | None:
     return fault if fault in FAULTS else None
 
 
-def _mend(layout: Layout) -> None:
+def _restore(layout: Layout) -> None:
     before = current(layout)
     if before == "ci-red":
         write_ci(layout)

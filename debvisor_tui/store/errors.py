@@ -31,7 +31,7 @@ def unreadable(path: Path, error: Exception) -> JournalError:
     elif code in NO_ACCESS:
         hint = f"See whether the disk is full or read-only: df -h {path.parent}; findmnt -T {path.parent}; dmesg"
     else:
-        hint = how_to_mend(path)
+        hint = how_to_fix(path)
     return JournalError(f"The journal {path} cannot be used: {cause}.", hint, passing=code in PASSING)
 
 
@@ -43,7 +43,7 @@ def unwritable(path: Path, error: OSError) -> JournalError:
     return JournalError(f"The journal {path} cannot be written: {error.strerror}.", hint)
 
 
-def how_to_mend(path: Path) -> str:
+def how_to_fix(path: Path) -> str:
     """Commands to copy: the damaged file is kept, what can be read of it becomes the journal."""
     return (
         "Nothing more is written to it. Set it aside and fix a copy:\n"

@@ -17,7 +17,7 @@ from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.times import full_time
-from debvisor_tui.model.wording import counted
+from debvisor_tui.model.wording import counted, format_bytes
 from debvisor_tui.system.files import explained
 from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.tasks.backup_catalog import (
@@ -59,7 +59,7 @@ class BackupTask:
 
     async def run(self, ctx: StepContext) -> str:
         backup = await create_backup(ctx, ctx.job.backup_tag)
-        return f"{backup.tag}: {in_units(backup.bytes)}, revision {backup.revision or 'none'}, read back whole"
+        return f"{backup.tag}: {format_bytes(backup.bytes)}, revision {backup.revision or 'none'}, read back whole"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return await inspect_backup(ctx)
@@ -105,7 +105,7 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
         seconds = round(time.monotonic() - began, 2)
         await ctx.evidence(
             "backup",
-            f"{path}, {in_units(backup.bytes)}, revision {backup.revision or 'none'}",
+            f"{path}, {format_bytes(backup.bytes)}, revision {backup.revision or 'none'}",
             {**backup.facts, "seconds": seconds},
         )
         verified = {"integrity": "ok", "read_back": True, "restored": draft.restored, "rows": dict(backup.rows)}
@@ -154,7 +154,7 @@ async def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
-            f"The backup needs {in_units(needed)} in {folder}, and {in_units(free)} are free",
+            f"The backup needs {format_bytes(needed)} in {folder}, and {format_bytes(free)} are free",
             f"Make room (`df -h {folder}`), or name another backup.dir. Nothing was written.",
         )
 
@@ -184,19 +184,9 @@ async def inspect_backup(ctx: StepContext) -> Finding:
             await in_thread(lambda stop: prove_whole(found, lambda done, total: None, stop))
         except DebvisorError as error:
             return Finding(Found.PARTLY, error.what)
-        text = f"{found.path} is there, {in_units(found.bytes)}, and its checksum is right"
+        text = f"{found.path} is there, {format_bytes(found.bytes)}, and its checksum is right"
         return Finding(Found.DONE, text, found.facts)
     broken = next((b for b in backups if b.path in paths or b.path.with_suffix("") in paths), None)
     if broken is not None:
         return Finding(Found.PARTLY, f"{broken.path}: {broken.problem}")
     return Finding(Found.NOT_DONE, f"there is no backup tagged {tag} of this run")
-
-
-def in_units(count: int) -> str:
-    """`count` bytes for people: "812 B", "48.2 MB"."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

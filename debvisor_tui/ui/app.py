@@ -43,7 +43,7 @@ class Opening:
 
 
 class DebvisorApp(App[int]):
-    """`opening`: what is shown at once, above home; `attach` is short for a run to be shown."""
+    """`opening`: what is shown at once, above home."""
 
     TITLE = "debvisor-tui"
     CSS_PATH = "styles/app.tcss"
@@ -56,7 +56,6 @@ class DebvisorApp(App[int]):
         self,
         session: Session,
         *,
-        attach: int | None = None,
         opening: Opening | None = None,
         driver_class: type[Driver] | None = None,
         hand: Hand | None = None,
@@ -68,7 +67,7 @@ class DebvisorApp(App[int]):
         self._title_said = ""
         self.message: Message | None = None  # what the message line says
         self.session = session
-        self._opening = opening or Opening(attach)
+        self._opening = opening or Opening()
         self._failed: DebvisorError | None = None
         self._held = False  # nothing is painted: the terminal does not keep up
         self._unpainted = False  # a frame was made meanwhile, and is lost

@@ -17,7 +17,7 @@ from debvisor_tui.adapters.sources.git.commands import (
     shown_git,
 )
 from debvisor_tui.model.artifacts import Commit
-from debvisor_tui.model.versions import nearest, plain_version, version_key
+from debvisor_tui.model.versions import nearest_version, plain_version, version_key
 from debvisor_tui.system.execute import run_quietly
 
 
@@ -123,6 +123,6 @@ def test_versions_sort_as_people_mean_them() -> None:
 
 def test_versions_are_compared_without_their_trimmings() -> None:
     assert {plain_version(v) for v in ("v1.1.0", "1.1.0", "V1.1.0+build.5", "v1.1.0-3-g3f2a91c")} == {"1.1.0"}
-    assert nearest("1.1.0", ["v1.10.0", "v1.1.0"]) == "v1.1.0"
-    assert nearest("v1.1.00", ["v1.10.0", "v2.0.0"]) == "v1.10.0"
-    assert nearest("banana", ["v1.0.0"]) == ""
+    assert nearest_version("1.1.0", ["v1.10.0", "v1.1.0"]) == "v1.1.0"
+    assert nearest_version("v1.1.00", ["v1.10.0", "v2.0.0"]) == "v1.10.0"
+    assert nearest_version("banana", ["v1.0.0"]) == ""

@@ -97,7 +97,7 @@ def test_a_rollback_in_production_is_asked_for_by_y(host: Host) -> None:
     ships = [str(PROGRAM), *options, "release", "v1.1.0", "--headless", "--auto", "--yes"]
     subprocess.run(ships, check=True, capture_output=True, timeout=120)
     with opened(host) as terminal:
-        go(terminal, (b"R", "Code back"))
+        go(terminal, (b"R", "Put code back"))
         time.sleep(1.0)
         hold(terminal, ENTER)
         go(terminal, (ENTER, "Roll back PRODUCTION"))

@@ -16,7 +16,7 @@ from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.text import Redactor
 from debvisor_tui.model.views import Event
-from debvisor_tui.runner.context import RunnerContext
+from debvisor_tui.runner.context import RunnerContext, Services
 from debvisor_tui.runner.recorder import Recorder
 from debvisor_tui.runner.run_clock import RunClock
 from debvisor_tui.runner.spawn import start_release
@@ -135,18 +135,8 @@ def test_a_command_that_was_never_started_is_not_said_to_be_silent(monkeypatch: 
         recorder: Any = Stuck()
         log = StepLog(recorder, 1, Redactor(), lambda _first, _last: None)
         nothing: Any = None
-        context = RunnerContext(
-            nothing,
-            nothing,
-            "pull",
-            1,
-            recorder=recorder,
-            history=nothing,
-            clock=RunClock(),
-            log=log,
-            redact=Redactor(),
-            desk=nothing,
-        )
+        services = Services(nothing, recorder, nothing, RunClock(), Redactor())
+        context = RunnerContext(services, nothing, "pull", 1, log=log, operator=nothing)
         running = asyncio.create_task(context.execute(["true"]))
         await recorder.asked.wait()
         running.cancel()

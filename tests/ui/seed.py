@@ -20,6 +20,8 @@ from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store import journal_file as journal_module
 from debvisor_tui.store.journal import Journal, NewRun
+from debvisor_tui.tasks.base import Job
+from debvisor_tui.tasks.registry import task_for
 from debvisor_tui.ui.clock import StandingClock
 from debvisor_tui.ui.session import Session
 
@@ -27,24 +29,6 @@ START = 1_773_784_920.0  # 2026-03-17 22:02:00 UTC
 ANNA = Person("anna", "10.0.0.7")
 OLD, NEW = "3f2a91c04d7be81f6a5590c2be3d1f7a9e64c210", "b81d40ffe2963a57c1a80d9be4e7720f5ac3d916"
 
-COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "review": ("git -C /srv/debvisor log --oneline v1.0.0..v1.1.0",),
-    "ci": (),
-    "backup": (
-        "debvisor-cli backup create --type full --tag pre-deploy-v1.1.0",
-        "debvisor-cli backup verify --tag pre-deploy-v1.1.0",
-    ),
-    "migration-check": ("debvisor-cli db check",),
-    "pull": ("git fetch --tags origin", "git merge --ff-only v1.1.0"),
-    "upgrade": ("debvisor-cli db upgrade",),
-    "restart": ("/srv/debvisor/panelctl restart",),
-    "health": ("debvisor-cli health live", "debvisor-cli health ready"),
-    "smoke": ("debvisor-cli smoke",),
-    "monitor": (),
-    "revert-database": ("debvisor-cli db downgrade 9c41d2e07ab3",),
-    "revert-release": ("git reset --hard 3f2a91c04d7b",),
-    "restore-backup": ("debvisor-cli backup restore --tag pre-deploy-v1.1.0",),
-}
 USUAL = {"review": 2.1, "ci": 0.8, "backup": 14.0, "migration-check": 1.6, "pull": 3.0, "upgrade": 4.2}
 SECONDS = {
     "review": 1.9,
@@ -96,6 +80,13 @@ def settings(folder: Path, *, production: bool = True) -> Settings:
     )
 
 
+def commands(kind: RunKind, step: str, old: Artifact, new: Artifact) -> tuple[str, ...]:
+    """What the step's own task says that it runs."""
+    known = settings(Path("/etc/debvisor"))
+    job = Job(kind, old, new, ANNA, facts=FACTS.get(step, {}) if kind is RunKind.ROLLBACK else {})
+    return task_for(kind, step, known).commands(known, job)
+
+
 def session(folder: Path, *, at: float, production: bool = True) -> Session:
     """A session on the journal that a Story writes in `folder`, with a clock that stands at `at`."""
     chosen = settings(folder, production=production)
@@ -111,6 +102,7 @@ class Story:
     at: float = START
     run: int = 0
     attempt: int = 0
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the run's steps
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,8 +128,10 @@ class Story:
         self, kind: RunKind, old: str, old_sha: str, new: str, new_sha: str, ids: Sequence[str], of: int | None = None
     ) -> int:
         specs = RELEASE_STEPS if kind is RunKind.RELEASE else ROLLBACK_STEPS
+        before, after = Artifact(old, {"commit": old_sha}), Artifact(new, {"commit": new_sha})
+        self.commands = {step: commands(kind, step, before, after) for step in ids}
         steps = [
-            PlannedStep(s.id, s.title, s.phase, s.why, COMMANDS[s.id], usual=USUAL.get(s.id))
+            PlannedStep(s.id, s.title, s.phase, s.why, self.commands[s.id], usual=USUAL.get(s.id))
             for s in specs
             if s.id in ids
         ]
@@ -146,8 +140,8 @@ class Story:
                 NewRun(
                     kind,
                     self.target,
-                    Artifact(old, {"commit": old_sha}),
-                    Artifact(new, {"commit": new_sha}),
+                    before,
+                    after,
                     str(ANNA),
                     steps,
                     of_run=of,
@@ -178,8 +172,8 @@ class Story:
             journal.decide(self.run, step, str(ANNA), "run")
             journal.set_run_state(self.run, RunState.RUNNING)
             self.attempt, _number = journal.start_attempt(self.run, step)
-            if COMMANDS[step]:
-                journal.add_lines(self.attempt, [(self.at, "cmd", f"$ {command}") for command in COMMANDS[step]])
+            if shown := self.commands[step]:
+                journal.add_lines(self.attempt, [(self.at, "cmd", f"$ {command}") for command in shown])
             for name, text, value in EVIDENCE.get(step, [])[:facts]:
                 journal.add_evidence(self.run, self.attempt, step, name, text, value)
             if told := LINES.get(step):
@@ -498,4 +492,11 @@ CHANGES: Mapping[str, tuple[ChangeKind, str, dict[str, Any], dict[str, Any]]] = 
         {"pid": 4711, "started": START - 864_000},
         {"pid": 5822, "started": START + 60},
     ),
+}
+
+#: Of a rollback's steps: what the release that goes has recorded of what was before it.
+FACTS: Mapping[str, Mapping[str, Any]] = {
+    "revert-database": CHANGES["upgrade"][2],
+    "revert-release": CHANGES["pull"][2],
+    "restore-backup": CHANGES["backup"][3],
 }

@@ -8,7 +8,7 @@ import seed
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.model.playbook import RELEASE_STEPS
+from debvisor_tui.model.playbook import RELEASE_STEPS, RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, StepState
 from debvisor_tui.model.verdict import Sample
@@ -35,11 +35,20 @@ VERSIONS = (
 
 def release_plan(*problems: str) -> ReleasePlan:
     """v1.1.0 → v1.2.0, with CI by hand."""
+    old, new = VERSIONS[2].artifact, VERSIONS[1].artifact
     steps = tuple(
-        PlannedStep(s.id, s.title, s.phase, s.why, seed.COMMANDS[s.id], s.id == "ci", seed.USUAL.get(s.id))
+        PlannedStep(
+            s.id,
+            s.title,
+            s.phase,
+            s.why,
+            seed.commands(RunKind.RELEASE, s.id, old, new),
+            s.id == "ci",
+            seed.USUAL.get(s.id),
+        )
         for s in RELEASE_STEPS
     )
-    return ReleasePlan(VERSIONS[2].artifact, VERSIONS[1].artifact, steps, problems)
+    return ReleasePlan(old, new, steps, problems)
 
 
 def four_runs(folder: Path) -> seed.Story:
@@ -96,7 +105,13 @@ def destructive(story: seed.Story) -> int:
     story.play("review", "ci", "backup", "migration-check", "pull")
     story.start("upgrade")
     pending: list[dict[str, Any]] = [
-        {"revision": "e7d0315fb2c8", "message": "drop node.notes", "destructive": True, "drops": []},
+        {
+            "revision": "e7d0315fb2c8",
+            "message": "drop node.notes",
+            "destructive": True,
+            "drops": [],
+            "takes": {"node.notes": 12},
+        },
         {"revision": "f3aa10c94d17", "message": "add vm.owner", "destructive": False, "drops": ["vm.owner"]},
     ]
     with story._frozen() as journal:

@@ -18,7 +18,7 @@ from debvisor_tui.model.people import Person
 from debvisor_tui.runner.lock import TargetLock
 from debvisor_tui.runner.protocol import Message
 from debvisor_tui.runner.server import Server
-from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.app import DebvisorApp, Opening
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.session import Session
 
@@ -82,7 +82,7 @@ async def until(what: Callable[[], object], pilot: Pilot[int], *, seconds: float
 async def shown(
     session: Session, *, attach: int | None = None, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[tuple[DebvisorApp, Pilot[int]]]:
-    app = DebvisorApp(session, attach=attach, hand=Hand(careful=False))
+    app = DebvisorApp(session, opening=Opening(attach), hand=Hand(careful=False))
     async with app.run_test(size=size) as pilot:
         yield app, pilot
 

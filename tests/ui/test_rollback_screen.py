@@ -63,7 +63,7 @@ def test_an_additive_release_goes_back_without_its_database_at_one_key(world: di
             app.push_screen(RollbackScreen(run))
             await until(lambda: "node.region (12 values)" in text_of(app), pilot)
             assert "○ off" in text_of(app)
-            assert "→ will do       Code back" in text_of(app)
+            assert "→ will do       Put code back" in text_of(app)
             assert "back to v1.0.0 (3f2a91c04d7b)" in text_of(app)
             await pilot.press("escape")
             assert world["started"] == []
@@ -123,7 +123,7 @@ def test_what_the_old_release_needs_is_not_switched_off_by_a_space_and_an_enter(
             await until(lambda: "! loses: vm.owner" in text_of(app), pilot)
             await pilot.press("space")
             await until(lambda: "off: NEEDED" in text_of(app), pilot)
-            assert "took something away that the old" in text_of(app), "the reason stays"
+            assert "node.notes was removed" in text_of(app), "the reason stays"
             await pilot.press("enter")
             await until(lambda: "WILL FAIL to agree" in text_of(app), pilot)
             assert "there is no way down" in text_of(app)
@@ -250,7 +250,7 @@ def test_what_has_changed_nothing_has_no_way_back(world: dict[str, Any], tmp_pat
             await pilot.press("enter")
             await until(lambda: "There is nothing to undo." in text_of(app), pilot)
             await pilot.press("down", "space")
-            await until(lambda: "Code back has no switch" in text_of(app), pilot)
+            await until(lambda: "Put code back has no switch" in text_of(app), pilot)
             assert world["started"] == []
 
     play(story_of_the_test())
@@ -296,7 +296,7 @@ def test_a_rollback_that_stands_still_can_be_replaced_by_another(
         session = seed.session(tmp_path, at=at)
         async with runner(session, run + 1) as there, shown(session) as (app, pilot):
             app.push_screen(RollbackScreen(run + 1))
-            await until(lambda: f"Run {run + 1}, the rollback that was begun, ends" in text_of(app), pilot)
+            await until(lambda: f"This replaces rollback run {run + 1}" in text_of(app), pilot)
             await pilot.press("space")
             await until(lambda: "! loses: every row written since the backup" in text_of(app), pilot)
             await pilot.press("enter")
@@ -322,7 +322,7 @@ def test_a_rollback_at_work_is_not_disturbed(world: dict[str, Any], tmp_path: Pa
         session = seed.session(tmp_path, at=at)
         async with runner(session, run + 1) as there, shown(session) as (app, pilot):
             app.push_screen(RollbackScreen(run))
-            await until(lambda: "Code back" in text_of(app), pilot)
+            await until(lambda: "Put code back" in text_of(app), pilot)
             await pilot.press("enter")
             await until(lambda: f"Run {run + 1} is rolling it back just now." in said(app), pilot)
             assert there.commands == []

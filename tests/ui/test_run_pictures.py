@@ -9,7 +9,7 @@ import seed
 from scenes import SCENES
 from stage import runner_aside, text_of, until
 
-from debvisor_tui.ui.app import DebvisorApp
+from debvisor_tui.ui.app import DebvisorApp, Opening
 from debvisor_tui.ui.hand import Hand
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
@@ -25,7 +25,7 @@ def test_picture(name: str, size: tuple[int, int], snap_compare: Any, tmp_path: 
     scene.tell(story)
     story.close()
     session = seed.session(tmp_path, at=story.at + 2)
-    app = DebvisorApp(session, attach=story.run, hand=Hand(careful=False))
+    app = DebvisorApp(session, opening=Opening(story.run), hand=Hand(careful=False))
 
     async def set_the_scene(pilot: Any) -> None:
         await until(lambda: story_is_shown(app, operated=scene.runner), pilot)

@@ -117,12 +117,12 @@ def test_a_danger_is_not_agreed_to_by_enter(tmp_path: Path) -> None:
         async with theatre(tmp_path, SCENES["migrations"].tell) as t:
             await t.see("12 values")
             await t.press("enter", "enter", "enter")
-            await t.see("agree, knowing this")
+            await t.see("accept and continue")
             await t.press("escape")
             await t.see("agrees, after one more question")
             assert t.runner.commands == []
             await t.press("enter")
-            await t.see("agree, knowing this")
+            await t.see("accept and continue")
             await t.press("y")
             asked = gate("acknowledge", "migration-check")
             await t.hear(("answer", {"answer": "acknowledge", "gate": asked, "reason": ""}))
@@ -380,7 +380,7 @@ def test_the_screen_goes_on_to_the_rollback_with_its_runner(tmp_path: Path) -> N
             t.runner.run = t.story.run
             t.runner.publish({"type": "run", "run": t.story.run})
             await t.see("ROLLBACK v1.1.0 → v1.0.0")
-            await t.see("Code back")
+            await t.see("Put code back")
             assert t.screen.run_id == t.story.run
             t.story.end("restart")
             t.story.play("health")
@@ -511,10 +511,10 @@ def test_a_screen_that_has_lost_the_runner_follows_the_next_one_by_itself(tmp_pa
 
 def test_the_exact_commands_go_to_the_clipboard(tmp_path: Path) -> None:
     async def main() -> None:
-        async with theatre(tmp_path, SCENES["backup"].tell) as t:
+        async with theatre(tmp_path, SCENES["health"].tell) as t:
             await t.press("y")
             await t.see("2 commands: sent to the terminal")
-            assert t.app.clipboard == "\n".join(seed.COMMANDS["backup"])
+            assert t.app.clipboard == "\n".join(t.story.commands["health"])
 
     play(main())
 

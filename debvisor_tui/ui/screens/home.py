@@ -33,7 +33,7 @@ class HomeScreen(DebvisorScreen[None]):
     AUTO_FOCUS = "RunTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("home", "n", "new", "new release", "Choose a version and see its plan; nothing is touched yet"),
-        key("home", "a", "attach", "attach", "Show the run in progress, or take up the interrupted one"),
+        key("home", "a", "attach", "attach", "Show the run in progress, or resume the interrupted one"),
         key("home", "h", "history", "history", "All runs, and a search over all their logs"),
         key("home", "R", "rollback", "ROLL BACK", "The way back from the last release: see its plan first"),
         key("home", "ctrl+r", "again", "refresh", "Ask the service once more what runs now", display="ctrl+r"),

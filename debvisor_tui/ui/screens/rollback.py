@@ -188,7 +188,7 @@ class RollbackScreen(DebvisorScreen[None]):
             (plan.to_version, "bold"),
             (f".  {counting}", "$muted"),
             (f"\n! {step} is running now: it will be cancelled first.", "$warn") if step else "",
-            (f"\n! Run {other.id}, the rollback that was begun, ends; this one takes its place.", "$warn")
+            (f"\n! This replaces rollback run {other.id}, which has not ended.", "$warn")
             if other is not None and other.state is not RunState.RUNNING
             else "",
         )

@@ -13,13 +13,14 @@ from textual.getters import query_one
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.model.instants import Instant
+from debvisor_tui.model.run_summary import can_roll_back
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.drawing import line, lines, literal
 from debvisor_tui.ui.feed import LogGrew
 from debvisor_tui.ui.keys import key
-from debvisor_tui.ui.run_words import can_roll_back, name_of
 from debvisor_tui.ui.screens.run_actions import RunActs
+from debvisor_tui.ui.units import name_of
 from debvisor_tui.ui.widgets.block import EMPTY, Block
 from debvisor_tui.ui.widgets.find_bar import FindBar
 from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, gone_text, trouble_text

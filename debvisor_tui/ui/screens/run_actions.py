@@ -7,15 +7,16 @@ from typing import Any, ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 
+from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.playbook import STANDARD
+from debvisor_tui.model.run_summary import can_roll_back, changes_so_far
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import local_time
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.prices import crossing_text, half_done, price_of_skipping, risks
-from debvisor_tui.ui.run_words import can_roll_back, changes_so_far
 from debvisor_tui.ui.screens.dialogs import ConfirmDialog, ReasonDialog, TypedDialog
 from debvisor_tui.ui.screens.run_model import RunStateScreen
 from debvisor_tui.ui.widgets.gate import ENTER
@@ -43,9 +44,9 @@ class RunActs(RunStateScreen):
         key("run", "enter", "proceed", "run", "The gate's main answer: run the step, attest, agree, go on"),
         key("run", "f,full_stop", "follow", "to the run", "Back to the step the run is at"),
         key("run", "r", "retry", "retry", "Try the step again, as a new attempt"),
-        key("run", "x", "decline", "decline", "Do not vouch, do not agree: the step fails"),
+        key("run", "x", "decline", "decline", "Decline what is asked: the step fails"),
         key("run", "s", "skip", "skip", "Go on without this step; asks for a reason"),
-        key("run", "plus", "extend", "5 min more", "Watch the service five minutes longer"),
+        key("run", "plus", "extend", "5 min more", "Watch the service for 5 more minutes"),
         key("run", "p", "pass_early", "pass early", "End the watch now as passed; asks for a reason"),
         key("run", "c", "cancel", "cancel", "Cancel the running step; asks first"),
         key("run", "T", "take_over", "take over", "Become the operator of this run"),
@@ -179,7 +180,7 @@ class RunActs(RunStateScreen):
             await self._attest(gate)
         elif gate.kind is GateKind.ACKNOWLEDGE:
             agreed = await self.app.push_screen_wait(
-                ConfirmDialog(gate.question, gate.detail, danger=self._danger_of(gate), agree="agree, knowing this")
+                ConfirmDialog(gate.question, gate.detail, danger=self._danger_of(gate), agree="accept and continue")
             )
             if agreed:
                 await self._answer(gate, Answer.ACKNOWLEDGE)
@@ -229,10 +230,10 @@ class RunActs(RunStateScreen):
             return
         if gate.step == "monitor" and not await self.app.push_screen_wait(
             ConfirmDialog(
-                "Pass the watch by hand?",
+                "Count the watch as passed?",
                 f"{gate.detail}\n\nNo numbers say that the release is good; the history will say that you did: "
                 f"“{statement}”",
-                agree="pass it by hand",
+                agree="count it as passed",
             )
         ):
             return
@@ -338,14 +339,25 @@ class RunActs(RunStateScreen):
     async def action_pass_early(self) -> None:
         reason = await self.app.push_screen_wait(
             ReasonDialog(
-                "Pass the watch now?",
-                "The rest of the time is not watched.",
+                "End the watch now and count it as passed?",
+                self._watched_so_far(),
                 ask="why is it enough?",
                 confirm="pass it",
             )
         )
         if reason:
             await self._command("pass", reason=reason)
+
+    def _watched_so_far(self) -> str:
+        from debvisor_tui.ui.widgets.monitor_data import watch_of
+
+        view = self.view
+        now = self.session.clock.now()
+        watch = watch_of(view, self.samples, self.session.settings.monitor, now) if view else None
+        if watch is None:
+            return "The rest of the time is not watched."
+        done, whole = format_duration(watch.elapsed), format_duration(watch.duration)
+        return f"{done} of {whole} were watched; the rest is not."
 
     @work(group="act", exclusive=True, description="take over")
     async def action_take_over(self) -> None:

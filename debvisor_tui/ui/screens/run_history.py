@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.run_summary import can_roll_back
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.times import local_day
 from debvisor_tui.model.verdict import Sample
@@ -22,7 +23,6 @@ from debvisor_tui.model.views import AttemptView, Event, RunView, StepView
 from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.keys import key
 from debvisor_tui.ui.log_screen import LogScreen
-from debvisor_tui.ui.run_words import can_roll_back
 from debvisor_tui.ui.state_marks import STEP_MARKS, mark_of_run
 from debvisor_tui.ui.widgets import run_report
 from debvisor_tui.ui.widgets.find_bar import FindBar

@@ -5,6 +5,7 @@ from textual.reactive import reactive
 
 from debvisor_tui.model.errors import Refused
 from debvisor_tui.model.gates import Gate
+from debvisor_tui.model.run_summary import live_step
 from debvisor_tui.model.states import ACTIVE_RUN_STATES, RunState
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import RunView, StepView
@@ -22,7 +23,6 @@ from debvisor_tui.ui.feed import (
     Unread,
 )
 from debvisor_tui.ui.log_screen import LogScreen
-from debvisor_tui.ui.run_words import live_step
 from debvisor_tui.ui.units import tell_apart
 
 LOOK_AGAIN = 2.0  # seconds between two looks whether a run that has lost its runner has another one

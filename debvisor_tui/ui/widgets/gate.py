@@ -6,10 +6,10 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.gates import Answer, Gate, GateKind
 from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.run_summary import can_roll_back, changes_so_far, runs_now, tally, was_under_way
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.drawing import Piece, line, lines
-from debvisor_tui.ui.run_words import can_roll_back, changes_so_far, runs_now, tally, was_under_way
 from debvisor_tui.ui.state_marks import mark_of_run
 from debvisor_tui.ui.widgets.reflow import hang
 

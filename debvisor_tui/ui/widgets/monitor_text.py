@@ -96,7 +96,7 @@ def breach_line(watch: Watch) -> Content | None:
 def numbers_lines(watch: Watch) -> list[Content]:
     """Error rate and p95 as a small table: now (once all is over: the worst), before the release, limit."""
     rate, p95 = current(watch).error_rate, current(watch).p95
-    head = "in all / worst" if watch.verdict else "now"
+    head = "total / worst" if watch.verdict else "now"
     if watch.verdict:
         rate, p95 = watch.verdict.error_rate, watch.verdict.worst_p95
     limits, before = watch.limits, watch.before

@@ -12,10 +12,10 @@ from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import day_heading, full_time, local_time
 from debvisor_tui.model.views import Event, RunView
+from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import Piece, line
-from debvisor_tui.ui.run_words import name_of
 from debvisor_tui.ui.state_marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
-from debvisor_tui.ui.units import format_bytes
+from debvisor_tui.ui.units import name_of
 from debvisor_tui.ui.widgets.reflow import hang, page
 
 #: Facts for programs: the start of a process in clock ticks.

@@ -62,7 +62,7 @@ def active_text(view: "RunView | None", now: float) -> Content:
     """The run in progress, or the one whose runner is gone: what was under way then, and since when."""
     if view is None:
         return lines([line(("IN PROGRESS", "$muted"), "   nothing; n begins a release")])
-    from debvisor_tui.ui.run_words import was_under_way
+    from debvisor_tui.model.run_summary import was_under_way
 
     run, gate = view.run, view.gate
     failed = gate is not None and gate.kind is GateKind.FAILED
@@ -87,7 +87,7 @@ def active_text(view: "RunView | None", now: float) -> Content:
         rows.append(line(("✗ ", "bold $danger"), (f"{view.step(gate.step).title} failed{since}", "bold $danger")))
         rows.append(line((gate.question, "$danger")))
     elif gate is not None:
-        rows.append(line((f"it asks: {gate.question}", "$warn")))
+        rows.append(line((f"waits for you: {gate.question}", "$warn")))
     does = "resumes it" if gone else "attaches to it"
     who = f" · {name_of(run.operator)} began it, {local_day(run.started_at, now)}"
     rows.append(line(("a", "bold"), (f" {does}{who}", "$muted")))

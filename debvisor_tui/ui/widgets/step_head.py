@@ -8,10 +8,11 @@ from debvisor_tui.model.durations import format_clock, format_duration
 from debvisor_tui.model.instants import Instant, elapsed
 from debvisor_tui.model.states import StepState
 from debvisor_tui.model.views import StepView
+from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import LineWidget, between, line
 from debvisor_tui.ui.feed import Progressed
 from debvisor_tui.ui.state_marks import Mark
-from debvisor_tui.ui.units import format_bytes, format_count
+from debvisor_tui.ui.units import format_count
 from debvisor_tui.ui.widgets.ticker import Ticker
 
 BAR = 20  # cells

@@ -35,7 +35,7 @@ from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.text import one_line
-from debvisor_tui.model.versions import nearest
+from debvisor_tui.model.versions import nearest_version
 from debvisor_tui.model.views import Version
 from debvisor_tui.model.wording import counted, listed
 from debvisor_tui.system.work import QUIET, Work
@@ -262,7 +262,7 @@ class GitCheckout:
 def _unknown(wanted: str, names: list[str]) -> str:
     if not names:
         return f"There is no version {wanted}: the checkout knows no tags that match source.tags in the config."
-    meant = nearest(wanted, names)
+    meant = nearest_version(wanted, names)
     asked = f" Did you mean {meant}?" if meant else ""
     return f"There is no version {wanted}. The newest are {', '.join(names[:NAMED])}.{asked}"
 

@@ -6,8 +6,9 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.model.views import RunView, StepView
+from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import cell, line
-from debvisor_tui.ui.units import format_bytes, format_count
+from debvisor_tui.ui.units import format_count
 from debvisor_tui.ui.widgets.step_panels.common import (
     Look,
     last,

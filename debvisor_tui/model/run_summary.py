@@ -3,11 +3,10 @@
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.states import DONE_STEP_STATES, RunState, StepState
+from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import local_day
-from debvisor_tui.model.views import RunView, StepView
-from debvisor_tui.ui.units import name_of as name_of
+from debvisor_tui.model.views import RunView
 
 
 def live_step(view: RunView) -> str:
@@ -105,8 +104,3 @@ def tally(view: RunView) -> str:
     counts = [(word, sum(step.state is state for step in view.steps)) for state, word in words.items()]
     told = [f"{count} {word}" for word, count in counts if count]
     return f"{len(view.steps)} steps: " + ", ".join(told)
-
-
-def left_over(view: RunView) -> list[StepView]:
-    """The steps that did not end well and that no one skipped."""
-    return [s for s in view.steps if s.state not in DONE_STEP_STATES | {StepState.PENDING}]
