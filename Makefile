@@ -1,8 +1,9 @@
 # `make demo` tries it, `make test` proves it; both make what they need in .venv from pinned versions.
 .DELETE_ON_ERROR:
-.PHONY: demo test faults lint snapshots bench clean help
+.PHONY: demo test stories faults lint snapshots bench clean help
 
 PYTHON ?= python3
+unexport PYTHONDONTWRITEBYTECODE  # every test process would compile the package anew
 VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := pyproject.toml constraints.txt scripts/venv.sh
@@ -10,6 +11,7 @@ PACKAGES := pyproject.toml constraints.txt scripts/venv.sh
 help:
 	@echo "make demo [DIR=folder] [FAULT=name]   the embedded sandbox host, in the terminal"
 	@echo "make test                             linters, types, import contracts, tests"
+	@echo "make stories                          whole releases on real processes, and more examples; minutes"
 	@echo "make faults                           kill everything, everywhere, and lose nothing; minutes"
 	@echo "make lint | snapshots | bench | clean"
 
@@ -24,9 +26,12 @@ $(VENV)/.dev: $(PACKAGES)
 demo: $(VENV)/.run
 	@$(VENV)/bin/debvisor-tui demo $(if $(DIR),--dir "$(DIR)") $(if $(FAULT),--fault "$(FAULT)")
 
-# More workers than cores: most of the tests wait for other processes most of the time.
+# More workers than cores: many of the tests wait for other processes.
 test: lint
-	$(PY) -m pytest -n 4
+	$(PY) -m pytest -n 3
+
+stories: $(VENV)/.dev
+	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile thorough -n 4
 
 # The folder is named, so that its conftest is read by the process that prints the counts.
 faults: $(VENV)/.dev

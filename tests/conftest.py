@@ -11,9 +11,9 @@ from syrupy.location import PyTestLocation
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# The same examples each time, and none is late because the machine is busy. `make faults` has many, and new ones.
+# The same examples each time, and none is late because the machine is busy. `make stories` has more, and new ones.
 hypothesis.settings.register_profile("quick", max_examples=25, derandomize=True, deadline=None)
-hypothesis.settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("thorough", max_examples=100, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("quick")
 
 

@@ -51,6 +51,7 @@ def panel(tmp_path: Path) -> Iterator[Panel]:
     sandbox.destroy()
 
 
+@pytest.mark.slow
 def test_the_playbook_verbatim(panel: Panel) -> None:
     panel.cli("debvisor-cli backup create --type full --tag pre-deploy-v1.1.0")
     panel.put_in_place("v1.1.0")
@@ -151,6 +152,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert heavy.isdisjoint(loaded)
 
 
+@pytest.mark.slow
 def test_nothing_is_moved_while_a_release_goes_on(panel: Panel, tmp_path: Path) -> None:
     hold = (
         "import sys, time; from pathlib import Path; from debvisor_tui.runner.lock import TargetLock\n"

@@ -12,6 +12,8 @@ from sandboxes import make_sandbox
 
 from debvisor_tui.sandbox.faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:

@@ -4,7 +4,10 @@ import sqlite3
 import threading
 from contextlib import closing
 
+import pytest
 from by_hand import BASE, Hand
+
+pytestmark = pytest.mark.slow
 
 
 def rows(hand: Hand, query: str) -> list[tuple[object, ...]]:

@@ -39,6 +39,7 @@ def registry(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_no_module_is_taken_from_the_folder_where_the_caller_stands(host: Host, stranger: Stranger) -> None:
     for name in ("tomllib", "secrets", "json", "debvisor_tui"):
         module = stranger.folder / f"{name}.py"

@@ -24,6 +24,7 @@ from debvisor_tui.tasks.pull import PullTask
 from debvisor_tui.tasks.revert_release import RevertReleaseTask
 
 FILES = 1500
+COUNTS = [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (500, FILES))]
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def as_if_never_begun(host: Host, commit: str) -> bool:
     return host.head() == commit and clean and not list((host.checkout / ".git").rglob("*.lock"))
 
 
-@pytest.mark.parametrize("count", [1, 500, FILES])
+@pytest.mark.parametrize("count", COUNTS)
 def test_a_merge_that_was_killed_is_seen_retried_and_taken_back(host: Host, count: int) -> None:
     old, new = host.head(), git(host.work, "rev-parse", "v2.0.0^{commit}")
     git(host.checkout, "fetch", "-q", "--tags")
@@ -100,7 +101,7 @@ def test_a_merge_that_was_killed_is_seen_retried_and_taken_back(host: Host, coun
     assert as_if_never_begun(host, old)
 
 
-@pytest.mark.parametrize("count", [1, 500, FILES])
+@pytest.mark.parametrize("count", COUNTS)
 def test_a_reset_that_was_killed_is_taken_up_again(host: Host, count: int) -> None:
     old, new = host.head(), git(host.work, "rev-parse", "v2.0.0^{commit}")
     git(host.checkout, "pull", "-q", "--tags")

@@ -30,8 +30,6 @@ from debvisor_tui.adapters.sources.protocol import Source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.sandbox.host import Sandbox
 
-pytestmark = pytest.mark.slow
-
 HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("debvisor-tui")
 
@@ -164,6 +162,7 @@ def toys(tmp_path: Path) -> Iterator[ToyHost]:
     sandbox.destroy()
 
 
+@pytest.mark.slow
 def test_a_release_goes_out_and_comes_back_on_toys_alone(toys: ToyHost) -> None:
     before = toys.stands()
     assert before[:2] == ("v1.0.0", "v1.0.0")
@@ -189,6 +188,7 @@ def test_a_release_goes_out_and_comes_back_on_toys_alone(toys: ToyHost) -> None:
     assert toys.stands() == before
 
 
+@pytest.mark.slow
 def test_the_screens_ship_toys_as_well(toys: ToyHost) -> None:
     terminal = Terminal([PROGRAM, *toys.options, "release", "v1.1.0"], toys.environ)
     try:
