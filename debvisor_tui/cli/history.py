@@ -16,7 +16,7 @@ from debvisor_tui.model.times import full_time, local_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from debvisor_tui.model.views import LogLine, RunView
+    from debvisor_tui.model.views import LogLine, RunSummary, RunView
     from debvisor_tui.store.history import History
 
 PAGE = 1000  # log lines read at a time
@@ -37,7 +37,9 @@ def list_runs(
     limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50,
     as_json: Json = False,
 ) -> None:
-    """The runs, newest first."""
+    """The runs, newest first, and what was done by hand between them."""
+    from debvisor_tui.runner.by_hand_log import works_by_hand
+
     choice: Choice = context.obj
     places = choice.places(choice.settings())
     history = choice.history() if places.has_journal() else None
@@ -45,12 +47,19 @@ def list_runs(
     if as_json:
         print_json([summary_document(run) for run in runs])
         return
-    for run in runs:
-        took = format_duration(run.seconds) if run.seconds is not None else "-"
-        versions = f"{run.from_version} → {run.to_version}"
-        began = full_time(run.started_at)
-        note = f"  ! {run.note}" if run.note else ""
-        print(f"{run.id:5}  {began}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}{note}")
+    rows = [(run.started_at, _row(run)) for run in runs]
+    oldest = runs[-1].started_at if len(runs) == limit else 0.0
+    rows += [(work.at, f"    -  by hand: {work}") for work in works_by_hand(places) if work.at >= oldest]
+    for _, row in sorted(rows, reverse=True):
+        print(row)
+
+
+def _row(run: "RunSummary") -> str:
+    took = format_duration(run.seconds) if run.seconds is not None else "-"
+    versions = f"{run.from_version} → {run.to_version}"
+    note = f"  ! {run.note}" if run.note else ""
+    began = full_time(run.started_at)
+    return f"{run.id:5}  {began}  {run.kind:8}  {versions:24}  {run.state:15}  {took:>14}  {run.operator}{note}"
 
 
 @commands.command()

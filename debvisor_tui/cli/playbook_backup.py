@@ -99,7 +99,7 @@ def restore(
         return await restore_backup(ctx, backup)
 
     work(settings, "restore-backup", agree)  # before the lock is taken: a person may take long
-    with alone(context, settings, "debvisor-cli backup restore"):
+    with alone(context, settings, f"debvisor-cli backup restore --tag {backup.tag}"):
         print(work(settings, "restore-backup", do))
 
 

@@ -93,7 +93,7 @@ def downgrade(
             return f"nothing to undo: the database is at {moved.after or 'base'}"
         return f"down {counted(len(moved.applied), 'revision')}, {moved.before or 'base'} → {moved.after or 'base'}"
 
-    with alone(context, settings, "debvisor-cli db downgrade"):
+    with alone(context, settings, f"debvisor-cli db downgrade {target}"):
         print(work(settings, "revert-database", do))
 
 

@@ -56,12 +56,13 @@ def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable
 
 @contextlib.contextmanager
 def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[None]:
-    """With the target's lock: nothing of a run works meanwhile. LockHeld if something does.
+    """With the target's lock: nothing of a run works meanwhile, and it is recorded. LockHeld if something does.
 
     A step of a run may do `what` itself; and while a run waits for a person, that person may do it by hand.
     """
     from debvisor_tui.adapters.sources import open_source
     from debvisor_tui.model.errors import LockHeld
+    from debvisor_tui.runner.by_hand_log import recorded
     from debvisor_tui.runner.lock import TargetLock, by_hand, find_holder
     from debvisor_tui.runner.lock_holder import holder_by_kernel
 
@@ -82,10 +83,12 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
             if not _waits(places, holder.run):  # it has gone on just now
                 raise
             say(f"Run {holder.run} waits for a person meanwhile; {what} is done beside it.")
-            yield
+            with recorded(places, str(whoami()), what):
+                yield
         return
     try:
-        yield
+        with recorded(places, str(whoami()), what):
+            yield
     finally:
         lock.release()
 

@@ -159,6 +159,7 @@ def attach(
 
 def status(context: typer.Context, as_json: Json = False) -> None:
     """What runs now, probed now, and the run that goes on."""
+    from debvisor_tui.runner.by_hand_log import with_works_by_hand, works_by_hand
     from debvisor_tui.runner.left_behind import with_left_behind
     from debvisor_tui.runner.live_history import LiveHistory
     from debvisor_tui.runner.lock import find_holder
@@ -173,7 +174,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     active, last, under_way, waits = None, [], "", None
     if places.has_journal():
         history = LiveHistory(places)
-        found = with_left_behind(found, history)
+        found = with_works_by_hand(with_left_behind(found, history), places, history)
         active, last = history.active(), history.runs(limit=5)
         if active is not None and active.state is RunState.INTERRUPTED:
             under_way = _was_under_way(history, active.id)
@@ -190,6 +191,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
                 "run": {**summary_document(active), "under_way": under_way, "waits": waits} if active else None,
                 "runner": asdict(holder) if holder else None,
                 "last_runs": [summary_document(run) for run in last],
+                "by_hand": [asdict(work) for work in works_by_hand(places)[-20:]],
             }
         )
         return

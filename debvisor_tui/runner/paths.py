@@ -51,6 +51,10 @@ class TargetPaths:
         return self.folder / "by-hand"
 
     @property
+    def by_hand_log(self) -> Path:
+        return self.folder / "by-hand.jsonl"
+
+    @property
     def runner_log(self) -> Path:
         return self.folder / "runner.log"
 

@@ -23,13 +23,14 @@ async def answer(settings: Settings, places: TargetPaths, question: str, *args: 
 
             now = await what_runs_now(settings)
             if places.has_journal():
+                from debvisor_tui.runner.by_hand_log import with_works_by_hand
                 from debvisor_tui.runner.left_behind import with_left_behind
                 from debvisor_tui.store.history import History
 
                 try:
                     history = History(places.journal)
                     try:
-                        now = with_left_behind(now, history)
+                        now = with_works_by_hand(with_left_behind(now, history), places, history)
                     finally:
                         history.close()
                 except DebvisorError as error:  # what runs is known all the same

@@ -39,6 +39,14 @@ class Panel:
         assert "Traceback" not in done.stderr + done.stdout
         return done
 
+    def history(self) -> list[str]:
+        """What `debvisor-tui history list` says."""
+        argv = [sys.executable, "-m", "debvisor_tui", "history", "list"]
+        done = subprocess.run(
+            argv, env=self.environ, cwd=self.sandbox.dir, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
     def put_in_place(self, version: str) -> None:
         checkout = self.sandbox.dir / "checkout"
         subprocess.run(["git", "-C", str(checkout), "checkout", "-q", version], check=True)
@@ -71,6 +79,14 @@ def test_the_playbook_verbatim(panel: Panel) -> None:
     assert panel.cli("debvisor-cli db current").stdout.strip() != head
     backups = json.loads(panel.cli("debvisor-cli backup list --json").stdout)
     assert [b["tag"].split("-2")[0] for b in backups] == ["before-restore", "pre-deploy-v1.1.0"]
+
+    kept = panel.history()
+    assert [line.partition(" ran ")[2].partition(", 2")[0] for line in kept] == [
+        "debvisor-cli backup restore --tag pre-deploy-v1.1.0",
+        "debvisor-cli db downgrade -1",
+        "debvisor-cli db upgrade",
+    ], "the newest first"
+    assert all(line.endswith(": done") for line in kept)
 
 
 def test_db_check_marks_what_destroys_and_counts_it(panel: Panel) -> None:

@@ -1,0 +1,119 @@
+"""What people did to a target by hand with debvisor-cli: a line when it begins, and one when it ends.
+
+In a file beside the journal: a run that waits for that person may go on, and only its runner writes the journal.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import full_time
+from debvisor_tui.model.views import Now
+from debvisor_tui.runner.paths import TargetPaths
+from debvisor_tui.store.history import History
+
+LIMIT: Final = 512 * 1024  # bytes; beyond it the older half goes
+SHOWN: Final = 3  # of what was done since the newest run, in a look at what runs now
+
+
+@dataclass(frozen=True, slots=True)
+class WorkByHand:
+    """`at`, `ended`: unix seconds; `ended` is None while it goes on, or if its process was killed. `error`: or ""."""
+
+    at: float
+    who: str
+    what: str
+    ended: float | None = None
+    error: str = ""
+
+    def __str__(self) -> str:
+        end = f"failed: {self.error}" if self.error else "done"
+        if self.ended is None:
+            end = "its end was not recorded"
+        return f"{self.who} ran {self.what}, {full_time(self.at)}: {end}"
+
+
+@contextlib.contextmanager
+def recorded(places: TargetPaths, who: str, what: str) -> Iterator[None]:
+    """Around the work. A disk that cannot take the record stops nobody from saving the database."""
+    begun = {"at": time.time(), "who": who, "what": what}
+    _add(places, begun)
+    error = ""
+    try:
+        yield
+    except DebvisorError as failed:
+        error = failed.what
+        raise
+    except BaseException as failed:
+        error = type(failed).__name__
+        raise
+    finally:
+        _add(places, {**begun, "ended": time.time(), "error": one_line(error)})
+
+
+def works_by_hand(places: TargetPaths) -> tuple[WorkByHand, ...]:
+    """All that is kept, oldest first."""
+    try:
+        lines = places.by_hand_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    found: dict[tuple[float, str], WorkByHand] = {}
+    for row in map(_row, lines):
+        if row is not None:
+            found[row.at, row.what] = row
+    return tuple(found.values())
+
+
+def with_works_by_hand(now: Now, places: TargetPaths, history: History) -> Now:
+    """`now`, with what people did to it by hand since its newest run began."""
+    newest = next(iter(history.runs(limit=1)), None)
+    since = newest.started_at if newest is not None else 0.0
+    after = f"since run {newest.id} began" if newest is not None else "before any run"
+    works = [work for work in works_by_hand(places) if work.at >= since][-SHOWN:]
+    return replace(now, notes=(*now.notes, *(f"By hand, {after}: {work}." for work in works))) if works else now
+
+
+def _row(line: str) -> WorkByHand | None:
+    try:
+        row: dict[str, Any] = json.loads(line)
+        ended = row.get("ended")
+        return WorkByHand(
+            float(row["at"]),
+            one_line(str(row["who"]), 200),
+            one_line(str(row["what"]), 200),
+            float(ended) if ended is not None else None,
+            one_line(str(row.get("error", "")), 500),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # a line that a full disk, or a kill, has cut off
+
+
+def _add(places: TargetPaths, row: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        file = places.by_hand_log
+        _shorten(file)
+        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, f"\n{json.dumps(row)}\n".encode())  # first ends a line that was cut off before
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _shorten(file: Path) -> None:
+    if not file.exists() or file.stat().st_size < LIMIT:
+        return
+    kept = file.read_bytes()[-LIMIT // 2 :].partition(b"\n")[2]
+    fresh = file.with_name(f"{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(fd, "wb") as out:
+        out.write(kept)
+    fresh.replace(file)
