@@ -28,10 +28,10 @@ demo: $(VENV)/.run
 
 # More workers than cores: many of the tests wait for other processes.
 test: lint
-	$(PY) -m pytest -n 3
+	$(PY) -m pytest -n 4 --dist worksteal
 
 stories: $(VENV)/.dev
-	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile thorough -n 4
+	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile thorough -n 4 --dist worksteal
 
 # The folder is named, so that its conftest is read by the process that prints the counts.
 faults: $(VENV)/.dev

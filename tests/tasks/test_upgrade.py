@@ -48,6 +48,7 @@ def _found_upgrade(release: Release) -> Found:
     return run(UpgradeTask().inspect(release.context("upgrade", release.job("v1.3.0")))).found
 
 
+@pytest.mark.slow
 def test_three_up_and_exactly_three_down_by_what_was_recorded(release: Release) -> None:
     assert _found_upgrade(release) is Found.NOT_DONE
     run(MigrationCheckTask().run(release.context("migration-check", release.job("v1.3.0"))))
@@ -87,6 +88,7 @@ def test_three_up_and_exactly_three_down_by_what_was_recorded(release: Release) 
     assert run(task.run(context)) == "nothing to undo: the database is at a1 already"
 
 
+@pytest.mark.slow
 def test_the_second_of_three_that_fails_leaves_a_true_record(release: Release) -> None:
     release.migration("c3", "b2", 'op.execute("INSERT INTO no_such_table VALUES (1)")')
     release.tag("v1.3.1")
@@ -145,6 +147,7 @@ def test_code_that_went_back_too_early_is_told(release: Release) -> None:
     assert _moves(release)[-1].after == {"revision": "d4"}
 
 
+@pytest.mark.slow
 def test_down_to_base(release: Release) -> None:
     _upgrade(release)
     job = release.job("v1.3.0", {"revision": None, "count": 4})
