@@ -1,5 +1,6 @@
 """For all tests: snapshots lie in the top-level folder snapshots/, local time is UTC, hypothesis draws the same."""
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ import hypothesis
 import pytest_textual_snapshot
 from syrupy.location import PyTestLocation
 
+gc.set_threshold(50_000)  # what the tests import stays: looking through it again and again costs a tenth
 os.environ["TZ"] = "UTC"
 time.tzset()
 

@@ -23,10 +23,11 @@ class ScrapedMetrics:
     def __init__(self, settings: Settings, limit: float) -> None:
         assert isinstance(settings.monitor, ScrapeSettings)  # noqa: S101 - the registry pairs the two
         self._url = settings.monitor.metrics
-        self._http = Http(limit)
+        self._limit = limit
         self._last: Scrape | None = None  # the last one that could be read
 
     async def __aenter__(self) -> Self:
+        self._http = Http(self._limit)  # not before: who only asks what is done needs no client
         await self._http.__aenter__()
         return self
 
