@@ -28,7 +28,7 @@ demo: $(VENV)/.run
 
 # More workers than cores: many of the tests wait for other processes.
 test: lint
-	$(PY) -m pytest -n 4 --dist worksteal
+	$(PY) -m pytest -n 3 --dist worksteal
 
 stories: $(VENV)/.dev
 	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile thorough -n 4 --dist worksteal

@@ -13,6 +13,8 @@ from sandboxes import make_sandbox
 
 from debvisor_tui.sandbox.host import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 class Panel:
     """A sandbox whose service is not running: its database, its checkout, and the command line on them."""
@@ -59,7 +61,6 @@ def panel(tmp_path: Path) -> Iterator[Panel]:
     sandbox.destroy()
 
 
-@pytest.mark.slow
 def test_the_playbook_verbatim(panel: Panel) -> None:
     panel.cli("debvisor-cli backup create --type full --tag pre-deploy-v1.1.0")
     panel.put_in_place("v1.1.0")
@@ -168,7 +169,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert heavy.isdisjoint(loaded)
 
 
-@pytest.mark.slow
 def test_nothing_is_moved_while_a_release_goes_on(panel: Panel, tmp_path: Path) -> None:
     hold = (
         "import sys, time; from pathlib import Path; from debvisor_tui.runner.lock import TargetLock\n"

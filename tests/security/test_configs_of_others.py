@@ -98,6 +98,7 @@ def test_root_takes_up_no_config_of_another_that_lies_where_root_stands(
     assert "debvisor.toml: is not root's, so root does not use it" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_named_config_of_another_runs_nothing(stranger: Stranger, tmp_path: Path) -> None:
     path = stranger.own(config_of(stranger.folder, stranger), 0o644)
     home = stranger.folder / "home"

@@ -127,6 +127,7 @@ def test_without_the_releases_code_in_place_nothing_is_applied(release: Release)
     assert _revision(release) == "a1"
 
 
+@pytest.mark.slow
 def test_a_check_that_no_longer_holds_is_made_again(release: Release) -> None:
     run(MigrationCheckTask().run(release.context("migration-check", release.job("v1.3.0"))))
     release.rows(
@@ -136,6 +137,7 @@ def test_a_check_that_no_longer_holds_is_made_again(release: Release) -> None:
     assert _moves(release)[0].before["revision"] == "b2"
 
 
+@pytest.mark.slow
 def test_code_that_went_back_too_early_is_told(release: Release) -> None:
     _upgrade(release)
     release.git("checkout", "-q", "v1.0.0")
