@@ -33,6 +33,7 @@ def measure(folder: Path) -> None:
     try:
         with Terminal(command) as terminal:
             terminal.until(b"Code review is next")
+            terminal.drain(1.0)  # a key decides only once its question has been seen for a while
             before = terminal.written
             started = time.perf_counter()
             terminal.send(b"\r")
