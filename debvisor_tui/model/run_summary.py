@@ -71,9 +71,12 @@ def _what(change: Change) -> str:
 
 def changes_so_far(view: RunView) -> str:
     """What has changed, in one sentence, for whoever is about to stop here."""
-    stands = in_place(view)
-    if not stands:
+    tried = in_place(view)
+    if not tried:
         return "Nothing has been changed so far."
+    # A step of the target's own that was tried again says how its last attempt went.
+    last = {change.step: change for change in tried if change.kind is ChangeKind.OWN}
+    stands = [change for change in tried if last.get(change.step, change) is change]
     return "Changed so far: " + ", ".join(dict.fromkeys(change_words(c) for c in stands)) + "."
 
 

@@ -31,7 +31,7 @@ INDENT = 4  # cells by which the rest of a row without a name is set in
 
 
 def row(label: str, *pieces: Piece, style: str = "$muted") -> Content:
-    return line(cell(label, LABEL, style), *pieces)
+    return line(cell(label, max(LABEL, len(label) + 1), style), *pieces)
 
 
 def page(rows: Iterable[Content], look: Look) -> Content:
