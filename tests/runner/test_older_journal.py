@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,10 +17,19 @@ from world import look
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.states import RunState
+from debvisor_tui.store.engine import HEAD
 from debvisor_tui.store.history import History
 from debvisor_tui.store.journal import Journal
 
 MADE = Path(__file__).parents[1] / "store" / "data" / "journal-0003.db"
+MIGRATE = """
+import sys
+from pathlib import Path
+import alembic.command, alembic.config
+from debvisor_tui.store.engine import ensure_schema
+print("begins", flush=True)
+ensure_schema(Path(sys.argv[1]))
+"""
 PROGRAM = Path(sys.executable).with_name("debvisor-tui")
 
 
@@ -111,3 +121,44 @@ def test_a_reader_goes_on_while_a_runner_of_this_version_migrates(tmp_path: Path
         Journal(journal).close()
         assert [(r.id, r.old, r.new) for r in history.runs()] == before
         history.close()
+
+
+@pytest.mark.slow
+def test_a_migration_that_is_killed_leaves_the_old_journal_or_the_new_one_whole(tmp_path: Path) -> None:
+    template, journal = tmp_path / "template.db", tmp_path / "journal.db"
+    shutil.copyfile(MADE, template)
+    with closing(sqlite3.connect(template)) as db, db:
+        attempt, last = db.execute("SELECT attempt_id, max(id) FROM log_line").fetchone()
+        more = ((last + n, attempt, float(n), "out", f"line {n}") for n in range(1, 50_001))
+        db.executemany("INSERT INTO log_line (id, attempt_id, at, stream, text) VALUES (?, ?, ?, ?, ?)", more)
+    as_it_is = history_of(template)
+    migrate = [sys.executable, "-c", MIGRATE, str(journal)]
+
+    def begun() -> "subprocess.Popen[str]":
+        for side in ("", "-wal", "-shm"):
+            journal.with_name(journal.name + side).unlink(missing_ok=True)
+        shutil.copyfile(template, journal)
+        runner = subprocess.Popen(migrate, stdout=subprocess.PIPE, text=True)
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == "begins\n"
+        return runner
+
+    started = time.monotonic()
+    with begun() as runner:
+        assert runner.wait(60) == 0
+    whole = time.monotonic() - started
+    left = set()
+    for tenths in range(10):
+        with begun() as runner:
+            try:
+                runner.wait(whole * tenths / 10)
+            except subprocess.TimeoutExpired:
+                runner.kill()
+        with closing(sqlite3.connect(journal)) as db:
+            left.add(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+            assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert history_of(journal) == as_it_is, "read as it was left"
+        Journal(journal).close()
+        assert history_of(journal) == as_it_is, "and migrated by whoever comes next"
+    assert left <= {"0003", HEAD}, "all or nothing"
+    assert "0003" in left, "none was killed in the middle"

@@ -217,6 +217,8 @@ def test_a_client_that_goes_in_the_middle_of_a_command_leaves_no_half_of_it(tmp_
             await anna.say({"type": "command", "id": 1, "name": "answer"})
             await until(lambda: bool(d.commands), "it is begun")
             anna.writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await anna.writer.wait_closed()  # else what is published now is still taken
             d.server.publish({"type": "event", "seq": 1, "run": 7, "kind": "x", "step": "", "data": {}})
             await until(lambda: bool(d.noted("left")), "it was seen to go")
             d.go.set()
