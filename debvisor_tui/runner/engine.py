@@ -39,7 +39,7 @@ class Engine:
         desk: CommandHandler,
         publish: Callable[[Message], None],
         auto: bool,
-        leftovers: Mapping[str, OrphanReport] | None = None,
+        orphans: Mapping[str, OrphanReport] | None = None,
         by_hand: Callable[[], str] = str,
         after_step: Callable[[str], Any] | None = None,
     ) -> None:
@@ -55,7 +55,7 @@ class Engine:
         self._desk = desk
         self._publish = publish
         self._auto = auto
-        self._leftovers = leftovers or {}
+        self._orphans = orphans or {}
         self._by_hand = by_hand  # what a person does beside the run just now, or ""
         self._after_step = after_step
         self._found = ""
@@ -117,7 +117,7 @@ class Engine:
                 return Gate(GateKind.FAILED, step.id, what or f"{step.title} failed.", hint)
 
     async def _interrupted(self, step: StepView) -> Gate:
-        left = self._leftovers.get(step.id, OrphanReport())
+        left = self._orphans.get(step.id, OrphanReport())
         text = await self._inspect(step, left.told)
         found = self._found
         return Gate(

@@ -29,24 +29,24 @@ async def recover(
     """
     found: dict[str, OrphanReport] = {}
     for child in history.children(run):
-        leftovers = await end_orphans(child, spare=child.step in spared)
+        orphans = await end_orphans(child, spare=child.step in spared)
         of_step = found.setdefault(child.step, OrphanReport())
         if host_restarted_since(child) and RESTARTED not in of_step.told:
             of_step.told.append(RESTARTED)
-        for leftover in leftovers:
-            of_step.told.append(_told(leftover))
-            if not (leftover.ended or leftover.spared):
-                of_step.danger.append(_told(leftover))
-        if all(leftover.ended or leftover.spared for leftover in leftovers):
+        for orphan in orphans:
+            of_step.told.append(_told(orphan))
+            if not (orphan.ended or orphan.spared):
+                of_step.danger.append(_told(orphan))
+        if all(orphan.ended or orphan.spared for orphan in orphans):
             await recorder.do(recorder.journal.end_child, child.id)
     await recorder.do(recorder.journal.interrupt, run, GONE)
     return found
 
 
-def _told(leftover: Orphan) -> str:
-    name = f"pid {leftover.pid} ({one_line(leftover.command, 120)})"
-    if leftover.spared:
+def _told(orphan: Orphan) -> str:
+    name = f"pid {orphan.pid} ({one_line(orphan.command, 120)})"
+    if orphan.spared:
         return f"{name} was left running by the restart, and runs on: it may be the service"
-    if leftover.ended:
+    if orphan.ended:
         return f"{name} was left running, and was ended"
     return f"{name} STILL RUNS and could not be ended: end it before you go on"

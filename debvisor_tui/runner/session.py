@@ -52,7 +52,7 @@ class Session:
         self._desk = CommandHandler(self._decide, self._check_way_back, self._publish)
         self._server = Server(places, self._desk.handle, self._note, self._standing)
         self._indexing: asyncio.Task[None] | None = None
-        self._leftovers: Mapping[str, OrphanReport] = {}
+        self._orphans: Mapping[str, OrphanReport] = {}
         self._clock = RunClock()
         self._run = 0
         self._seq = self._history.last_seq()
@@ -149,7 +149,7 @@ class Session:
             raise UsageError(f"Run {run} has ended ({summary.state}); there is nothing to go on with.")
         # Journaled first: while the journal cannot be written, nothing is ended and nothing is touched.
         await self._recorder.do(self._journal.decide, run, "", str(who), "resume", "")
-        self._leftovers = await self._recover(run)
+        self._orphans = await self._recover(run)
         await self._renew_commands(summary)
         return run
 
@@ -180,8 +180,8 @@ class Session:
 
     async def _nothing_runs_on(self, run: int, found: Mapping[str, OrphanReport]) -> None:
         """Keep what was found running of a run whose runner is gone; UsageError if it could not be ended."""
-        told = [text for leftovers in found.values() for text in leftovers.told]
-        danger = [clean(text, self._redact) for leftovers in found.values() for text in leftovers.danger]
+        told = [text for orphans in found.values() for text in orphans.told]
+        danger = [clean(text, self._redact) for orphans in found.values() for text in orphans.danger]
         for text in told:
             note = {"what": f"a step of run {run}: {clean(text, self._redact)}"}
             await self._recorder.do(self._journal.note, run, EventKind.RUNNER, note)
@@ -233,7 +233,7 @@ class Session:
     def _switch_to(self, run: int) -> None:
         if run != self._run:
             self._run = run
-            self._leftovers = {}
+            self._orphans = {}
             self._lock.name_run(run)
             self._desk.progress = None
             self._publish({"type": "run", "run": run})
@@ -249,7 +249,7 @@ class Session:
             desk=self._desk,
             publish=self._publish,
             auto=auto,
-            leftovers=self._leftovers,
+            orphans=self._orphans,
             by_hand=partial(done_by_hand, self._places),
             after_step=self._index_soon,
         )

@@ -16,7 +16,7 @@ from debvisor_tui.ui.state_marks import NOT_ALL, RUN_MARKS, STEP_MARKS, Mark
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.message_line import Foot
 from debvisor_tui.ui.widgets.page import Page
-from debvisor_tui.ui.widgets.reflow import Fluid, hang, page
+from debvisor_tui.ui.widgets.reflow import Fluid, hanging_indent, page
 from debvisor_tui.ui.widgets.rollback_view import ACTION_MARKS
 
 INDENT = 14  # cells of the key column
@@ -69,20 +69,20 @@ class HelpScreen(DebvisorScreen[None]):
         here = type(stack[stack.index(self) - 1]).__name__ if self in stack[1:] else ""
         owners = sorted(OWNERS, key=lambda owner: owner[2] != here)  # the screen one came from is first
         rows: list[Content | list[Content]] = [line(("HOW A RUN WORKS", "bold $muted"))]
-        rows += [hang(told, width, 2, ("·", "$muted")) for told in HOW_A_RUN_WORKS]
+        rows += [hanging_indent(told, width, 2, ("·", "$muted")) for told in HOW_A_RUN_WORKS]
         for title, module, name in owners:
             heading = f"KEYS HERE: {title}" if name == here else f"KEYS: {title}"
             rows += [Content(), line((heading, "bold $muted"))]
             owner = getattr(import_module(f"debvisor_tui.ui.{module}"), name)
-            rows += [hang(does, width, INDENT, (keys, "bold")) for keys, does in keys_of(owner)]
+            rows += [hanging_indent(does, width, INDENT, (keys, "bold")) for keys, does in keys_of(owner)]
         rows += [Content(), line(("GLYPHS", "bold $muted"))]
         rows += [_marks("steps", STEP_MARKS.values(), width), _marks("runs", [*RUN_MARKS.values(), NOT_ALL], width)]
         rows.append(_marks("way back", ACTION_MARKS, width))
         places = self.session.places
         rows += [Content(), line(("WHERE THINGS LIE", "bold $muted"))]
-        rows.append(hang(str(places.journal), width, INDENT, "journal"))
-        rows.append(hang(str(places.runner_log), width, INDENT, "runner's log"))
-        rows.append(hang(str(self.session.settings.path), width, INDENT, "config"))
+        rows.append(hanging_indent(str(places.journal), width, INDENT, "journal"))
+        rows.append(hanging_indent(str(places.runner_log), width, INDENT, "runner's log"))
+        rows.append(hanging_indent(str(self.session.settings.path), width, INDENT, "config"))
         return page(rows)
 
 
@@ -110,4 +110,4 @@ def _marks(what: str, marks: Iterable[Mark], width: int) -> list[Content]:
     for mark in dict.fromkeys(marks):
         pieces += ["   "] if pieces else []
         pieces.append((str(mark), mark.style))
-    return hang(line(*pieces), width, INDENT, what)
+    return hanging_indent(line(*pieces), width, INDENT, what)

@@ -27,9 +27,9 @@ from debvisor_tui.ui.widgets.gate import closing_text, gate_text, gate_title, go
 from debvisor_tui.ui.widgets.header import HeaderBar
 from debvisor_tui.ui.widgets.log_pane import LogPane
 from debvisor_tui.ui.widgets.message_line import Foot
-from debvisor_tui.ui.widgets.reflow import hang
+from debvisor_tui.ui.widgets.reflow import hanging_indent
 from debvisor_tui.ui.widgets.step_head import ProgressLine, StepTitle
-from debvisor_tui.ui.widgets.step_panels.common import Look
+from debvisor_tui.ui.widgets.step_panels.common import RenderContext
 from debvisor_tui.ui.widgets.step_panels.registry import body_of
 from debvisor_tui.ui.widgets.steps import StepList, mark_of
 
@@ -163,7 +163,9 @@ class RunScreen(RunActs):
         self.step_title.show(step, mark_of(view, step, stranded=self.stranded), elsewhere, now)
         self.why.show(line((step.why, "$muted")))
         self.commands.show(
-            lines(row for c in step.commands for row in hang(c, self._width, 2, ("$ ", "$muted"), "$accent"))
+            lines(
+                row for c in step.commands for row in hanging_indent(c, self._width, 2, ("$ ", "$muted"), "$accent")
+            )
         )
         self.commands.set_class(not step.commands, "-empty")
         running = step if step.state is StepState.RUNNING and self.gate is None and self.listening else None
@@ -171,7 +173,7 @@ class RunScreen(RunActs):
         self.progress.show(running if step.id != "monitor" else None, told, now)  # the watch counts down itself
         self._show_watch(view, step, now)
         about = self._evidence_of(view, step)
-        body = body_of(about.id)(view, about, Look(self._width - 1, now.at, sql=self.sql))
+        body = body_of(about.id)(view, about, RenderContext(self._width - 1, now.at, sql=self.sql))
         title = "evidence" if about is step else f"{about.title}: {mark_of(view, about).word}"
         roomy = self.has_class("-zoom-body") or self.has_class("-tall")
         rows = EVIDENCE_ASKED if self.has_class("-asks") else EVIDENCE_SHORT

@@ -11,7 +11,7 @@ from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import RunView
 from debvisor_tui.ui.drawing import Piece, line, lines
 from debvisor_tui.ui.state_marks import mark_of_run
-from debvisor_tui.ui.widgets.reflow import hang
+from debvisor_tui.ui.widgets.reflow import hanging_indent
 
 #: The answer that Enter gives. There is none at FAILED and CANCELLED: trying again is a decision of its own (r).
 ENTER = {
@@ -65,8 +65,8 @@ def gate_text(
     `takes_over`: this client may become the operator.
     """
     glyph, style = _HEADS[gate.kind]
-    rows = hang(gate.question, width, 2, (f"{glyph} ", style), "bold")
-    danger = hang(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
+    rows = hanging_indent(gate.question, width, 2, (f"{glyph} ", style), "bold")
+    danger = hanging_indent(gate.danger, width, 2, ("! ", "bold $danger"), "$danger") if gate.danger else []
     how = [(" · ", ""), ("T", "bold"), (" takes over", "$muted")] if takes_over else []
     watching = line((_who(operator), "bold"), " decides", *how)
     last = _keys(gate, width, way_back=way_back) if operates else [watching]

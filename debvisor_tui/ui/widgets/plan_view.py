@@ -6,7 +6,7 @@ from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.times import date_of
 from debvisor_tui.model.views import PlannedStep, ReleasePlan, Version
 from debvisor_tui.ui.drawing import between, cell, line
-from debvisor_tui.ui.widgets.reflow import hang, page
+from debvisor_tui.ui.widgets.reflow import hanging_indent, page
 
 INDENT = 6
 
@@ -31,7 +31,7 @@ def plan_content(plan: ReleasePlan, width: int) -> Content:
     """The whole plan: what is in the way, from where to where, then each step with its exact commands."""
     rows: list[Content | list[Content]] = []
     for problem in plan.problems:
-        rows.append(hang(problem, width, 2, ("✗", "$danger"), "$danger"))
+        rows.append(hanging_indent(problem, width, 2, ("✗", "$danger"), "$danger"))
     if plan.problems:
         rows += [line(("Fix this, then press r to refresh.", "$muted")), Content()]
     rows.append(
@@ -58,9 +58,9 @@ def _step(number: int, step: PlannedStep, width: int) -> list[Content]:
     manual = line(("■ by hand, you attest it  ", "$warn")) if step.manual else Content()
     title = line((f"{number:>2}  ", "$muted"), (step.title, "bold"))
     rows = [between(title, line(manual, (usual, "$muted")), width)]
-    rows += hang(step.why, width, 4, style="$muted")
+    rows += hanging_indent(step.why, width, 4, style="$muted")
     for command in step.commands:
-        rows += hang(command, width, INDENT, ("    $ ", "$muted"), "$accent")
+        rows += hanging_indent(command, width, INDENT, ("    $ ", "$muted"), "$accent")
     return rows
 
 

@@ -37,7 +37,7 @@ class Fluid(Visual):
         return self.at(width).get_height(rules, width)
 
 
-def hang(text: Content | str, width: int, indent: int, first: Piece = "", style: str = "") -> list[Content]:
+def hanging_indent(text: Content | str, width: int, indent: int, first: Piece = "", style: str = "") -> list[Content]:
     """`text` wrapped into `width` cells, each line indented by `indent`; `first` stands in the first one's indent."""
     content = Content.styled(text, style) if isinstance(text, str) else text
     head = Content.assemble(first)

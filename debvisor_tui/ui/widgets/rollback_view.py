@@ -5,7 +5,7 @@ from textual.content import Content
 from debvisor_tui.model.rollback import Action, RollbackPlan
 from debvisor_tui.ui.drawing import cell, line
 from debvisor_tui.ui.state_marks import Mark
-from debvisor_tui.ui.widgets.reflow import hang, page
+from debvisor_tui.ui.widgets.reflow import hanging_indent, page
 
 INDENT = 16
 
@@ -40,21 +40,21 @@ def action_content(action: Action, decided: bool, width: int) -> Content:
         title = line(title, ("space ", "bold"), (f"switches it {'off' if action.enabled else 'on'}", "$muted"))
     rows: list[Content | list[Content]] = [line(head, title).truncate(width, ellipsis=True)]
     if action.does:
-        rows.append(hang(action.does, width, INDENT, style=quiet))
+        rows.append(hanging_indent(action.does, width, INDENT, style=quiet))
     if action.blocked:
-        rows.append(hang(action.blocked, width, INDENT, style="$danger"))
+        rows.append(hanging_indent(action.blocked, width, INDENT, style="$danger"))
     elif action.note:
-        rows.append(hang(action.note, width, INDENT, style="$danger" if mark is NEEDED else "$muted"))
+        rows.append(hanging_indent(action.note, width, INDENT, style="$danger" if mark is NEEDED else "$muted"))
     if action.loses:
         word = "! loses: " if action.enabled else "! would lose: "
-        rows.append(hang(word + action.loses, width, INDENT, style="$danger"))
+        rows.append(hanging_indent(word + action.loses, width, INDENT, style="$danger"))
     return page(rows)
 
 
 def notes_content(plan: RollbackPlan, width: int) -> Content:
     """What stands in the way, then what to know."""
-    rows = [hang(blocker, width, 2, ("✗", "bold $danger"), "$danger") for blocker in plan.blockers]
-    rows += [hang(warning, width, 2, ("!", "bold $warn"), "$warn") for warning in plan.warnings]
+    rows = [hanging_indent(blocker, width, 2, ("✗", "bold $danger"), "$danger") for blocker in plan.blockers]
+    rows += [hanging_indent(warning, width, 2, ("!", "bold $warn"), "$warn") for warning in plan.warnings]
     return page(rows)
 
 

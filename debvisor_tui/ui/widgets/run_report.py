@@ -16,7 +16,7 @@ from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.state_marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.units import name_of
-from debvisor_tui.ui.widgets.reflow import hang, page
+from debvisor_tui.ui.widgets.reflow import hanging_indent, page
 
 #: Facts for programs: the start of a process in clock ticks.
 _UNTOLD = frozenset({"ticks"})
@@ -49,7 +49,7 @@ def timeline(view: RunView, events: Sequence[Event], width: int) -> Content:
         if told is None:
             continue
         rows += days.turn(event.at)
-        rows.append(hang(told, width, INDENT, (local_time(event.at), "$muted")))
+        rows.append(hanging_indent(told, width, INDENT, (local_time(event.at), "$muted")))
     return page(rows) if rows else Content("Nothing has happened yet.")
 
 
@@ -156,8 +156,10 @@ def changes(view: RunView, width: int) -> Content:
         rows += days.turn(change.at)
         mark = CHANGE_MARKS[change.state]
         head = line((str(change.kind), "bold"), f"  {change.subject}  ", (str(mark), mark.style))
-        rows.append(hang(head, width, INDENT, (local_time(change.at), "$muted")))
-        rows += [hang(told, width, INDENT + 12, (" " * INDENT + name, "$muted")) for name, told in _facts(change)]
+        rows.append(hanging_indent(head, width, INDENT, (local_time(change.at), "$muted")))
+        rows += [
+            hanging_indent(told, width, INDENT + 12, (" " * INDENT + name, "$muted")) for name, told in _facts(change)
+        ]
         rows.append(Content())
     return page(rows[:-1])
 
@@ -212,7 +214,7 @@ def decisions(view: RunView, width: int) -> Content:
             (f" · {decision.who}", "$muted"),
             f"\n“{decision.reason}”" if decision.reason else "",
         )
-        rows.append(hang(told, width, INDENT, (local_time(decision.at), "$muted")))
+        rows.append(hanging_indent(told, width, INDENT, (local_time(decision.at), "$muted")))
     return page(rows)
 
 
@@ -230,10 +232,10 @@ def evidence(view: RunView, width: int) -> Content:
         for fact in facts:
             rows += days.turn(fact.at)
             head = line((f"{fact.name}: ", "$muted"), fact.text)
-            rows.append(hang(head, width, INDENT, (local_time(fact.at), "$muted")))
+            rows.append(hanging_indent(head, width, INDENT, (local_time(fact.at), "$muted")))
             plain = [f"{k} {_value(v, k)}" for k, v in fact.value.items() if isinstance(v, str | int | float) and v]
             if len(plain) > 1:
-                rows.append(hang(" · ".join(plain), width, INDENT, style="$muted"))
+                rows.append(hanging_indent(" · ".join(plain), width, INDENT, style="$muted"))
     return page(rows) if rows else Content("No step of this run has established anything yet.")
 
 

@@ -68,4 +68,4 @@ class SQLite:
     async def quarantine(self, stamp: str) -> str | None:
         if not await asyncio.to_thread(self._file.is_damaged):
             return None
-        return await asyncio.to_thread(self._file.set_aside, stamp)
+        return await asyncio.to_thread(self._file.quarantine, stamp)

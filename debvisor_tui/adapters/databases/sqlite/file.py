@@ -121,7 +121,7 @@ class SQLiteFile:
             with around("the restore"), closing(_connect(self.path, "rw")) as live:
                 _copy(source, live, progress, stop, PAGES)
 
-    def set_aside(self, stamp: str) -> str:
+    def quarantine(self, stamp: str) -> str:
         aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
         with explained(self.path):
             self.path.rename(aside)

@@ -7,7 +7,7 @@ from debvisor_tui.model.times import local_day
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.drawing import cell, line
 from debvisor_tui.ui.widgets.step_panels.common import (
-    Look,
+    RenderContext,
     last,
     mapping,
     number,
@@ -27,35 +27,35 @@ RESULTS = {
 }
 
 
-def review(view: RunView, step: StepView, look: Look) -> Content:
+def review(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = others(view, step, "commits")
     found = last(view.found(step.id, "commits"))
     if found is not None:
         commits = sequence(found.get("commits"))
         versions = f"{text_of(found.get('from_version'))} → {text_of(found.get('to_version'))}"
         rows.append(row("commits", f"{len(commits)} · {versions}"))
-        wide = look.width >= 76
+        wide = context.width >= 76
         for commit in commits[:SHOWN]:
             one = mapping(commit)
             when = number(one.get("at"))
-            day = f"{local_day(when, look.now)[:10]:10} " if wide and when is not None else ""
+            day = f"{local_day(when, context.now)[:10]:10} " if wide and when is not None else ""
             rows.append(
                 line(
                     (f"{short(one.get('commit'))} ", "$accent"),
                     (day, "$muted"),
                     cell(text_of(one.get("author")), 16 if wide else 12, "$muted"),
                     " ",
-                    cell(text_of(one.get("subject"), "(no subject)"), max(look.width - (37 if wide else 21), 8)),
+                    cell(text_of(one.get("subject"), "(no subject)"), max(context.width - (37 if wide else 21), 8)),
                 )
             )
         if len(commits) > SHOWN:
             rows.append(line((f"… and {len(commits) - SHOWN} more: git log shows them all", "$muted")))
         if not commits:
             rows.append(line("No commits between the two: the same code."))
-    return page(rows, look)
+    return page(rows, context)
 
 
-def ci(view: RunView, step: StepView, look: Look) -> Content:
+def ci(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     found = last(view.found(step.id, "checks"))
     if found is not None:
@@ -74,4 +74,4 @@ def ci(view: RunView, step: StepView, look: Look) -> Content:
                     ("  " + text_of(check.get("detail"), ""), "$muted"),
                 )
             )
-    return page([*rows, *others(view, step, "checks")], look)
+    return page([*rows, *others(view, step, "checks")], context)

@@ -11,11 +11,11 @@ from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import short_day
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.drawing import Piece, cell, line, lines
-from debvisor_tui.ui.widgets.reflow import hang
+from debvisor_tui.ui.widgets.reflow import hanging_indent
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RenderContext:
     """`width`: cells of a row. `sql`: the operator asked for the SQL preview. `now`: unix seconds."""
 
     width: int
@@ -24,7 +24,7 @@ class Look:
 
 
 #: Draws what `step` has established; an empty Content where there is nothing yet.
-Body = Callable[[RunView, StepView, Look], Content]
+Body = Callable[[RunView, StepView, RenderContext], Content]
 
 LABEL = 10  # cells of a row's name
 INDENT = 4  # cells by which the rest of a row without a name is set in
@@ -34,16 +34,16 @@ def row(label: str, *pieces: Piece, style: str = "$muted") -> Content:
     return line(cell(label, max(LABEL, len(label) + 1), style), *pieces)
 
 
-def page(rows: Iterable[Content], look: Look) -> Content:
+def page(rows: Iterable[Content], context: RenderContext) -> Content:
     """Rows under each other; one that is too long goes on below its own beginning, not below its label."""
     folded: list[Content] = []
     for one in rows:
-        if one.cell_length <= look.width:
+        if one.cell_length <= context.width:
             folded.append(one)
             continue
         labelled = one.plain[:1] != " " and one.plain[LABEL - 1 : LABEL] == " "
         indent = LABEL if labelled else INDENT
-        folded += hang(one[indent:], look.width, indent, one[:indent])
+        folded += hanging_indent(one[indent:], context.width, indent, one[:indent])
     return lines(folded)
 
 
@@ -95,6 +95,6 @@ def others(view: RunView, step: StepView, *drawn: str) -> list[Content]:
     return rows
 
 
-def plain(view: RunView, step: StepView, look: Look) -> Content:
+def plain(view: RunView, step: StepView, context: RenderContext) -> Content:
     """The body of a step that has none of its own: each fact in its own words."""
-    return page(others(view, step), look)
+    return page(others(view, step), context)

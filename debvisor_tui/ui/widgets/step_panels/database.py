@@ -10,7 +10,7 @@ from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import cell, line
 from debvisor_tui.ui.units import format_count
 from debvisor_tui.ui.widgets.step_panels.common import (
-    Look,
+    RenderContext,
     last,
     mapping,
     number,
@@ -30,7 +30,7 @@ _EFFECTS = {
 TABLES = 6  # row counts shown one by one
 
 
-def backup(view: RunView, step: StepView, look: Look) -> Content:
+def backup(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     made = last(view.found(step.id, "backup"))
     if made is not None:
@@ -53,7 +53,7 @@ def backup(view: RunView, step: StepView, look: Look) -> Content:
         ]
         rows.append(row("proved", Content("   ").join(_proof(what, good) for what, good in proofs)))
         rows += _row_counts(mapping(checked.get("rows")))
-    return page([*rows, *others(view, step, "backup", "verified")], look)
+    return page([*rows, *others(view, step, "backup", "verified")], context)
 
 
 def _proof(what: str, good: bool) -> Content:
@@ -70,11 +70,11 @@ def _row_counts(counts: object) -> list[Content]:
     return [row("rows", (format_count(sum(tables.values())), "bold"), f"   {named}{more}")]
 
 
-def migrations(view: RunView, step: StepView, look: Look) -> Content:
+def migrations(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = others(view, step, "migrations")
     found = last(view.found(step.id, "migrations"))
     if found is None:
-        return page(rows, look)
+        return page(rows, context)
     pending = [Migration.from_json(mapping(m)) for m in sequence(found.get("pending"))]
     count = "nothing pending" if not pending else f"{len(pending)} pending"
     destroying = sum(any(op.effect is Effect.DESTROYS for op in m.operations) for m in pending)
@@ -91,13 +91,13 @@ def migrations(view: RunView, step: StepView, look: Look) -> Content:
     if unknown:
         rows.append(row("", (f"! {unknown} of them: not known what it does to the data", "bold $danger")))
     for migration in pending:
-        rows += _migration(migration, look)
-    return page(rows, look)
+        rows += _migration(migration, context)
+    return page(rows, context)
 
 
-def _migration(migration: Migration, look: Look) -> list[Content]:
+def _migration(migration: Migration, context: RenderContext) -> list[Content]:
     rows = [line((migration.revision[:12], "$accent"), " ", (one_line(migration.message), "bold"))]
-    if look.sql:
+    if context.sql:
         sql = sanitise(migration.sql).strip() or "No SQL could be written down: the revision asks the database."
         return [*rows, *(line(("  " + text.expandtabs(4), "")) for text in sql.split("\n"))]
     for operation in migration.operations:
@@ -118,7 +118,7 @@ def _migration(migration: Migration, look: Look) -> list[Content]:
     return rows
 
 
-def revisions(view: RunView, step: StepView, look: Look) -> Content:
+def revisions(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     found = last(view.found(step.id, "revisions"))
     if found is not None:
@@ -132,14 +132,14 @@ def revisions(view: RunView, step: StepView, look: Look) -> Content:
                     ("✓ ", "$ok"),
                     (text_of(one.get("revision"))[:12], "$accent"),
                     " ",
-                    cell(text_of(one.get("message"), ""), max(look.width - 24, 8)),
+                    cell(text_of(one.get("message"), ""), max(context.width - 24, 8)),
                     cell("" if seconds is None else format_duration(seconds), 9, "$muted", right=True),
                 )
             )
-    return page([*rows, *others(view, step, "revisions")], look)
+    return page([*rows, *others(view, step, "revisions")], context)
 
 
-def restored(view: RunView, step: StepView, look: Look) -> Content:
+def restored(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     found = last(view.found(step.id, "restored"))
     if found is not None:
@@ -148,4 +148,4 @@ def restored(view: RunView, step: StepView, look: Look) -> Content:
             row("backup", f"{text_of(found.get('tag'))} · revision {text_of(found.get('revision'), 'none')[:12]}"),
             *_row_counts(found.get("rows")),
         ]
-    return page([*rows, *others(view, step, "restored")], look)
+    return page([*rows, *others(view, step, "restored")], context)

@@ -11,12 +11,22 @@ from debvisor_tui.model.times import local_day
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.ui.drawing import Piece, cell, line
 from debvisor_tui.ui.units import format_count
-from debvisor_tui.ui.widgets.step_panels.common import Look, last, mapping, number, others, page, row, short, text_of
+from debvisor_tui.ui.widgets.step_panels.common import (
+    RenderContext,
+    last,
+    mapping,
+    number,
+    others,
+    page,
+    row,
+    short,
+    text_of,
+)
 
 PROBES = 14  # the last probes of each kind that are drawn as a row
 
 
-def code(view: RunView, step: StepView, look: Look) -> Content:
+def code(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     found = last(view.found(step.id, "code"))
     if found is not None:
@@ -37,20 +47,22 @@ def code(view: RunView, step: StepView, look: Look) -> Content:
         files = number(found.get("files"))
         if files is not None:
             rows.append(row("files", f"{int(files)} changed"))
-    return page([*rows, *others(view, step, "code")], look)
+    return page([*rows, *others(view, step, "code")], context)
 
 
-def restart(view: RunView, step: StepView, look: Look) -> Content:
+def restart(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     found = last(view.found(step.id, "process"))
     if found is not None:
         before, after = mapping(found.get("before")), mapping(found.get("after"))
-        rows.append(row("before", *_process(before, look.now)) if before else row("before", "no process was running"))
-        rows.append(row("after", *_process(after, look.now)))
+        rows.append(
+            row("before", *_process(before, context.now)) if before else row("before", "no process was running")
+        )
+        rows.append(row("after", *_process(after, context.now)))
     baseline = last(view.found(step.id, "baseline"))
     if baseline is not None:
         rows.append(row("baseline", *_baseline(baseline)))
-    return page([*rows, *others(view, step, "process", "baseline")], look)
+    return page([*rows, *others(view, step, "process", "baseline")], context)
 
 
 def _process(found: Mapping[str, Any], now: float) -> list[Piece]:
@@ -69,14 +81,14 @@ def _baseline(found: Mapping[str, Any]) -> list[Piece]:
     return [" · ".join(part for part in parts if part)]
 
 
-def health(view: RunView, step: StepView, look: Look) -> Content:
+def health(view: RunView, step: StepView, context: RenderContext) -> Content:
     probes = view.found(step.id, "probe")
     rows = []
     for name in ("live", "ready"):
         named = [probe for probe in probes if probe.value.get("name") == name]
         if named:
             rows += _probes(name, named)
-    return page([*rows, *others(view, step, "probe")], look)
+    return page([*rows, *others(view, step, "probe")], context)
 
 
 def _probes(name: str, probes: list[Evidence]) -> list[Content]:
@@ -111,7 +123,7 @@ def _probes(name: str, probes: list[Evidence]) -> list[Content]:
     return rows
 
 
-def smoke(view: RunView, step: StepView, look: Look) -> Content:
+def smoke(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = []
     requests = [mapping(fact.value) for fact in view.found(step.id, "request")]
     width = min(max((len(text_of(one.get("name"))) for one in requests), default=0) + 1, 20)
@@ -129,10 +141,10 @@ def smoke(view: RunView, step: StepView, look: Look) -> Content:
                 said,
             )
         )
-    return page([*rows, *others(view, step, "request")], look)
+    return page([*rows, *others(view, step, "request")], context)
 
 
-def monitor(view: RunView, step: StepView, look: Look) -> Content:
+def monitor(view: RunView, step: StepView, context: RenderContext) -> Content:
     """The verdict in words; the plots are a widget of their own."""
     found = last(view.found(step.id, "verdict"))
     rows = []
@@ -143,4 +155,4 @@ def monitor(view: RunView, step: StepView, look: Look) -> Content:
         rows.append(row("why", text_of(found.get("reason"))))
     if step.attempt is not None and step.attempt.seconds is not None:
         rows.append(row("watched", format_duration(step.attempt.seconds)))
-    return page([*rows, *others(view, step, "verdict", "watch")], look)
+    return page([*rows, *others(view, step, "verdict", "watch")], context)
