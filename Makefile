@@ -31,7 +31,7 @@ test: lint
 	$(PY) -m pytest -n 3 --dist worksteal
 
 stories: $(VENV)/.dev
-	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile thorough -n 4 --dist worksteal
+	$(PY) -m pytest -m "(slow or hypothesis) and not real and not faults" --hypothesis-profile thorough -n 4 --dist worksteal
 
 # The folder is named, so that its conftest is read by the process that prints the counts.
 faults: $(VENV)/.dev

@@ -37,7 +37,7 @@ def list_runs(
     limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50,
     as_json: Json = False,
 ) -> None:
-    """The runs, newest first, and what was done by hand between them."""
+    """The runs, newest first; without --json also what was done by hand between them (status --json has that)."""
     from debvisor_tui.runner.by_hand_log import works_by_hand
 
     choice: Choice = context.obj

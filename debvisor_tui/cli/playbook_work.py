@@ -68,6 +68,7 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
 
     places = _places_of(context, settings)
     places.prepare()
+    settings.remember_secrets()  # what is recorded may quote what the work was told
     locks = open_source(settings).locks()
     try:
         lock = TargetLock.acquire(places, str(whoami()), what, locks)

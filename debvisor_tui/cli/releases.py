@@ -135,7 +135,7 @@ def attach(
     run: Annotated[int | None, typer.Argument(help="Which run; default: the one that goes on.")] = None,
     observe: Annotated[bool, typer.Option("--observe", help="Watch only.")] = False,
 ) -> None:
-    """Attach to the run that goes on, or take up one whose runner is gone."""
+    """Attach to the run that goes on, or resume one whose runner is gone."""
     from debvisor_tui.cli.tui import open_tui
     from debvisor_tui.runner.discovery import runs_going_on
     from debvisor_tui.runner.lock import find_holder
@@ -181,6 +181,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         elif active is not None and active.state is RunState.WAITING:
             waits = _waits(history, active.id)
         history.close()
+    else:
+        found = with_works_by_hand(found, places, None)
     now = scrub_all(asdict(found))  # found in the world: it may say anything
     if as_json:
         print_json(
@@ -191,7 +193,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
                 "run": {**summary_document(active), "under_way": under_way, "waits": waits} if active else None,
                 "runner": asdict(holder) if holder else None,
                 "last_runs": [summary_document(run) for run in last],
-                "by_hand": [asdict(work) for work in works_by_hand(places)[-20:]],
+                "by_hand": scrub_all([asdict(work) for work in works_by_hand(places)[-20:]]),
             }
         )
         return

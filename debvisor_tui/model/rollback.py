@@ -252,7 +252,7 @@ def _database(
     if unknown:
         why, proposed = f"this release did not announce {unknown[-1]}, nobody knows what it changed", False
     elif needed:
-        why, proposed = _removed(destructive), not loses
+        why, proposed = _why_needed(destructive), not loses
     else:
         why, proposed = "the migrations only add, so the old release runs on them", False
     if restoring:
@@ -378,11 +378,27 @@ def _restore(changes: Sequence[Change], options: RollbackOptions, written: Losse
     )
 
 
-def _removed(destructive: Sequence[Mapping[str, Any]]) -> str:
-    names = [name for m in destructive for name in m.get("takes", ()) if not name.startswith("what ")]
-    if not names:
-        return f"{', '.join(str(m['revision']) for m in destructive)} may have removed what the old release uses"
-    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} removed, and the old release may use it"
+def _why_needed(destructive: Sequence[Mapping[str, Any]]) -> str:
+    """Of every destructive revision: what it took or overwrote, or that this is not known, or that it breaks."""
+    named: dict[str, None] = {}
+    unknown, breaking = [], []
+    for migration in destructive:
+        takes = migration.get("takes")  # an older journal has none: then it is not known
+        names = [name for name in takes or () if not name.startswith("what ")]
+        named |= dict.fromkeys(names)
+        if takes is None or len(names) < len(takes):
+            unknown.append(str(migration["revision"]))
+        elif not names:
+            breaking.append(str(migration["revision"]))
+    told = []
+    if named:
+        was = "was" if len(named) == 1 else "were"
+        told.append(f"{', '.join(named)} {was} removed or changed, and the old release may use it")
+    if unknown:
+        told.append(f"what {', '.join(unknown)} took away is not known")
+    if breaking:
+        told.append(f"{', '.join(breaking)} took away or changed what the old release needs")
+    return "; ".join(told)
 
 
 def _since(written: Losses | None, subject: str) -> str:

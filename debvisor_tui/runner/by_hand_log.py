@@ -8,16 +8,18 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.secrets_registry import scrub
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import full_time
 from debvisor_tui.model.views import Now
 from debvisor_tui.runner.paths import TargetPaths
 from debvisor_tui.store.history import History
+from debvisor_tui.system.procfs import ProcessId, myself
 
 LIMIT: Final = 512 * 1024  # bytes; beyond it the older half goes
 SHOWN: Final = 3  # of what was done since the newest run, in a look at what runs now
@@ -25,25 +27,31 @@ SHOWN: Final = 3  # of what was done since the newest run, in a look at what run
 
 @dataclass(frozen=True, slots=True)
 class WorkByHand:
-    """`at`, `ended`: unix seconds; `ended` is None while it goes on, or if its process was killed. `error`: or ""."""
+    """`at`, `ended`: unix seconds; `ended` is None while it goes on (`alive`), or if its process was killed.
+
+    `error`: why it failed, or "".
+    """
 
     at: float
     who: str
     what: str
     ended: float | None = None
     error: str = ""
+    alive: bool = False
 
     def __str__(self) -> str:
+        if self.ended is None and self.alive:
+            return f"{self.who} runs {self.what}, since {full_time(self.at)}"
         end = f"failed: {self.error}" if self.error else "done"
         if self.ended is None:
-            end = "its end was not recorded"
+            end = "its process was killed; what it did is not recorded"
         return f"{self.who} ran {self.what}, {full_time(self.at)}: {end}"
 
 
 @contextlib.contextmanager
 def recorded(places: TargetPaths, who: str, what: str) -> Iterator[None]:
     """Around the work. A disk that cannot take the record stops nobody from saving the database."""
-    begun = {"at": time.time(), "who": who, "what": what}
+    begun = {"at": time.time(), "who": who, "what": what, "process": asdict(myself())}
     _add(places, begun)
     error = ""
     try:
@@ -55,7 +63,7 @@ def recorded(places: TargetPaths, who: str, what: str) -> Iterator[None]:
         error = type(failed).__name__
         raise
     finally:
-        _add(places, {**begun, "ended": time.time(), "error": one_line(error)})
+        _add(places, {**begun, "ended": time.time(), "error": one_line(scrub(error))})
 
 
 def works_by_hand(places: TargetPaths) -> tuple[WorkByHand, ...]:
@@ -71,13 +79,16 @@ def works_by_hand(places: TargetPaths) -> tuple[WorkByHand, ...]:
     return tuple(found.values())
 
 
-def with_works_by_hand(now: Now, places: TargetPaths, history: History) -> Now:
-    """`now`, with what people did to it by hand since its newest run began."""
-    newest = next(iter(history.runs(limit=1)), None)
+def with_works_by_hand(now: Now, places: TargetPaths, history: History | None) -> Now:
+    """`now`, with what people did to it by hand since its newest run began. `history`: None if there is none yet."""
+    newest = next(iter(history.runs(limit=1)), None) if history is not None else None
     since = newest.started_at if newest is not None else 0.0
     after = f"since run {newest.id} began" if newest is not None else "before any run"
-    works = [work for work in works_by_hand(places) if work.at >= since][-SHOWN:]
-    return replace(now, notes=(*now.notes, *(f"By hand, {after}: {work}." for work in works))) if works else now
+    works = [work for work in works_by_hand(places) if work.at >= since]
+    notes = [f"By hand, {after}: {work}." for work in works[-SHOWN:]]
+    if len(works) > SHOWN:
+        notes.insert(0, f"By hand, {after}, {len(works) - SHOWN} more: debvisor-tui history list")
+    return replace(now, notes=(*now.notes, *notes)) if notes else now
 
 
 def _row(line: str) -> WorkByHand | None:
@@ -90,6 +101,7 @@ def _row(line: str) -> WorkByHand | None:
             one_line(str(row["what"]), 200),
             float(ended) if ended is not None else None,
             one_line(str(row.get("error", "")), 500),
+            ended is None and ProcessId(**row["process"]).alive(),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None  # a line that a full disk, or a kill, has cut off

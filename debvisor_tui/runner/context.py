@@ -92,7 +92,7 @@ class RunnerContext(StepContext):
             if who := identify_child(pid):
                 await self._recorder.do(self._journal.name_child, child, pid, who.start_ticks)
 
-        options["env"] = {**options.get("env", {}), MARK: mark}
+        options["env"] = {**(options.get("env") or {}), MARK: mark}
         async with self.limit(options.get("limit")):
             silence = asyncio.create_task(self._log.watch_silence(name), name="silence")
             try:

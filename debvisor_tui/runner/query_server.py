@@ -12,7 +12,27 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.rollback import RollbackOptions
 from debvisor_tui.model.secrets_registry import scrub, scrub_all
+from debvisor_tui.model.views import Now
 from debvisor_tui.runner.paths import TargetPaths
+
+
+def _with_notes(now: Now, places: TargetPaths) -> Now:
+    """`now`, with what the journal and the log of work by hand have to say to it."""
+    from debvisor_tui.runner.by_hand_log import with_works_by_hand
+
+    if not places.has_journal():
+        return with_works_by_hand(now, places, None)
+    from debvisor_tui.runner.left_behind import with_left_behind
+    from debvisor_tui.store.history import History
+
+    try:
+        history = History(places.journal)
+        try:
+            return with_works_by_hand(with_left_behind(now, history), places, history)
+        finally:
+            history.close()
+    except DebvisorError as error:  # what runs is known all the same
+        return with_works_by_hand(replace(now, problems=(*now.problems, error.what)), places, None)
 
 
 async def answer(settings: Settings, places: TargetPaths, question: str, *args: str) -> Any:
@@ -21,21 +41,7 @@ async def answer(settings: Settings, places: TargetPaths, question: str, *args: 
         case "now":
             from debvisor_tui.tasks.status import what_runs_now
 
-            now = await what_runs_now(settings)
-            if places.has_journal():
-                from debvisor_tui.runner.by_hand_log import with_works_by_hand
-                from debvisor_tui.runner.left_behind import with_left_behind
-                from debvisor_tui.store.history import History
-
-                try:
-                    history = History(places.journal)
-                    try:
-                        now = with_works_by_hand(with_left_behind(now, history), places, history)
-                    finally:
-                        history.close()
-                except DebvisorError as error:  # what runs is known all the same
-                    now = replace(now, problems=(*now.problems, error.what))
-            return asdict(now)
+            return asdict(_with_notes(await what_runs_now(settings), places))
         case "versions":
             from debvisor_tui.tasks.plan import versions
 

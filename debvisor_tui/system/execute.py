@@ -66,12 +66,13 @@ class Options(TypedDict, total=False):
     """How an :class:`Executor` runs a command; all may be left out.
 
     `env` is added to the environment. `check` (the default): a non-zero exit raises CommandFailed. `capture` keeps
-    stdout (bounded, 8 MiB) in the result; `quiet` keeps it out of the log. `on_line` gets each whole line of stdout
-    as it comes, raw text that may be foreign. After `limit` seconds the command is ended, and TimeoutError raised.
+    stdout (bounded, 8 MiB) in the result; `quiet` keeps it out of the log. `on_line` gets each line of stdout that
+    is not empty as it comes, and what stands after the last one: raw text, which may be foreign. After `limit`
+    seconds the command is ended, and TimeoutError raised.
     """
 
     cwd: Path | None
-    env: Mapping[str, str]
+    env: Mapping[str, str] | None
     check: bool
     capture: bool
     quiet: bool
@@ -97,18 +98,15 @@ async def run_as(
     :func:`require_success`'s. CommandFailed if it cannot be started."""
     sinks = [on_stdout] if on_stdout and not options.get("quiet") else []
     lines = _Lines(options["on_line"]) if "on_line" in options else None
-    try:
-        done = await execute(
-            argv,
-            cwd=options.get("cwd"),
-            env=options.get("env"),
-            on_stdout=[*sinks, lines.feed] if lines else sinks,
-            on_stderr=on_stderr,
-            on_start=on_start,
-            capture=options.get("capture", False),
-        )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        raise could_not_start(argv, error, options.get("cwd")) from error
+    done = await execute(
+        argv,
+        cwd=options.get("cwd"),
+        env=options.get("env"),
+        on_stdout=[*sinks, lines.feed] if lines else sinks,
+        on_stderr=on_stderr,
+        on_start=on_start,
+        capture=options.get("capture", False),
+    )
     if lines:
         lines.close()
     return done
@@ -157,8 +155,8 @@ async def execute(
 ) -> Completed:
     """Run `argv` to its end in a session of its own; on cancellation all of its groups get TERM, then KILL.
 
-    `env` is added to :func:`callers_environment`. OSError or ValueError if the program cannot be started
-    (:func:`.failures.could_not_start` says it in words). An error of a sink ends the group and is raised.
+    `env` is added to :func:`callers_environment`. CommandFailed if the program cannot be started. An
+    error of a sink ends the group and is raised.
     """
     kept, tail, cut = bytearray(), bytearray(), False
 
@@ -171,7 +169,10 @@ async def execute(
         cut = cut or len(tail) > TAIL_LIMIT
         del tail[:-TAIL_LIMIT]
 
-    child = _start(argv, cwd, {**callers_environment(argv), **(env or {})})
+    try:
+        child = _start(argv, cwd, {**callers_environment(argv), **(env or {})})
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+        raise could_not_start(argv, error, cwd) from error
     pumps: tuple[Pump, ...] = ()
     try:
         assert child.stdout  # noqa: S101 - both are pipes

@@ -242,6 +242,24 @@ def test_what_the_release_took_away_stays_lost_unless_the_backup_is_restored() -
     assert only_half.stays_lost == (), "the migration that takes it was not applied"
 
 
+def test_why_the_old_release_needs_its_schema_back_is_said_of_every_migration() -> None:
+    def why(*taken: dict[str, int | None] | None) -> str:
+        pending = [
+            migration(f"b{n}", destructive=True) | ({} if takes is None else {"takes": takes})
+            for n, takes in enumerate(taken, 1)
+        ]
+        return action(plan(BACKUP, CODE, database(pending), PROCESS), "revert-database").note
+
+    gone: dict[str, int | None] = {"node.notes": 12}
+    assert "node.notes was removed or changed, and the old release may use it" in why(gone)
+    assert "node.notes, old were removed or changed" in why(gone, {"old": 1, "node.notes": 12})
+    assert "b1 took away or changed what the old release needs" in why({}), "as a rename does, and a NOT NULL"
+    assert "what b1 took away is not known" in why(None), "in an older journal"
+    whole = why(gone, {}, {"what b3 takes away, if anything": None})
+    for part in ("node.notes was removed or changed", "what b3 took away is not known", "b2 took away or changed"):
+        assert part in whole
+
+
 def test_a_restore_says_which_rows_it_takes_with_it() -> None:
     def loses(written: dict[str, int | None] | None) -> str:
         changes = (BACKUP, CODE, database(ADDITIVE), PROCESS)

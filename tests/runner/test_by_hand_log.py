@@ -7,6 +7,7 @@ import pytest
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.secrets_registry import remember
 from debvisor_tui.model.views import Now
 from debvisor_tui.runner import by_hand_log
 from debvisor_tui.runner.by_hand_log import recorded, with_works_by_hand, works_by_hand
@@ -26,6 +27,7 @@ def test_what_went_well_what_failed_and_what_was_killed_are_told_apart(places: T
     with recorded(places, "anna", "debvisor-cli db upgrade"):
         (going,) = works_by_hand(places)
         assert going.ended is None
+        assert str(going).startswith("anna runs debvisor-cli db upgrade, since ")
     with pytest.raises(WorkFailed), recorded(places, "bea", "debvisor-cli db downgrade -1"):
         raise WorkFailed("The database is locked", "Wait.")
     whole = places.by_hand_log.read_bytes()
@@ -36,7 +38,9 @@ def test_what_went_well_what_failed_and_what_was_killed_are_told_apart(places: T
     assert done.ended is not None
     assert (failed.error, stopped.error) == ("The database is locked", "KeyboardInterrupt")
     # As a kill leaves it: the beginning of the third stands, and the next line in the middle of it.
-    places.by_hand_log.write_bytes(whole + b'\n{"at": 3.0, "who": "chidi", "what": "restore"}\n{"at": 4')
+    gone = b'{"pid": 4194303, "start_ticks": 1, "boot_id": "b"}'
+    cut = b'\n{"at": 3.0, "who": "chidi", "what": "restore", "process": ' + gone + b'}\n{"at": 4'
+    places.by_hand_log.write_bytes(whole + cut)
     with recorded(places, "dora", "debvisor-cli db upgrade"):
         pass
     assert [(work.who, work.ended is None) for work in works_by_hand(places)] == [
@@ -45,11 +49,22 @@ def test_what_went_well_what_failed_and_what_was_killed_are_told_apart(places: T
         ("chidi", True),
         ("dora", False),
     ]
+    assert str(works_by_hand(places)[2]).endswith(": its process was killed; what it did is not recorded")
     assert places.by_hand_log.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_secret_is_kept(places: TargetPaths) -> None:
+    remember("hunter2secret")
+    with pytest.raises(WorkFailed), recorded(places, "anna", "debvisor-cli db upgrade"):
+        raise WorkFailed("password hunter2secret was refused", "Fix it.")
+    assert b"hunter2" not in places.by_hand_log.read_bytes()
+    (work,) = works_by_hand(places)
+    assert work.error.endswith(" was refused")
 
 
 def test_only_what_came_after_the_newest_run_is_told_of_what_runs_now(places: TargetPaths) -> None:
     now = Now("v1", None, "a1", ())
+    assert with_works_by_hand(now, places, None) == now
     with recorded(places, "anna", "debvisor-cli db upgrade"):
         pass
     journal, history = Journal(places.journal), History(places.journal)
@@ -65,6 +80,12 @@ def test_only_what_came_after_the_newest_run_is_told_of_what_runs_now(places: Ta
         (note,) = with_works_by_hand(now, places, history).notes
         assert note.startswith("By hand, since run 1 began: bea ran debvisor-cli db downgrade -1, ")
         assert note.endswith(": failed: The database is locked.")
+        for _ in range(4):
+            with recorded(places, "anna", "debvisor-cli db upgrade"):
+                pass
+        notes = with_works_by_hand(now, places, history).notes
+        assert notes[0] == "By hand, since run 1 began, 2 more: debvisor-tui history list"
+        assert len(notes) == 4
     finally:
         history.close()
         journal.close()

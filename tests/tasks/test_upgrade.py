@@ -1,15 +1,22 @@
 """Up and down again: what is recorded is what really stands, also when it fails or is cancelled half-way."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from migrating import Release, make_release, run, until
 
+from debvisor_tui.adapters.migrations.alembic import PROBE, upgrade
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.rollback import RollbackOptions, plan_rollback
+from debvisor_tui.system.execute import run_quietly
 from debvisor_tui.tasks.data_loss import count_losses
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
 from debvisor_tui.tasks.revert_database import RevertDatabaseTask
@@ -181,3 +188,24 @@ def test_losses_of_a_database_that_cannot_be_read_are_unknown_not_none(release: 
     release.database.unlink()
     assert run(count_losses(release.settings, ["node", "node.notes"])) == {"node": None, "node.notes": None}
     assert not release.database.exists()
+
+
+def test_a_listener_that_fails_ends_no_migration(release: Release) -> None:
+    def fail(event: Mapping[str, Any]) -> None:
+        raise BrokenPipeError(f"nobody hears of {event['revision']}")
+
+    with pytest.raises(BrokenPipeError, match="nobody hears of b2"):
+        run(upgrade(release.settings, run_quietly, on_event=fail))
+    assert _revision(release) == "d4"
+
+
+def test_a_probe_whose_asker_is_gone_ends_what_it_has_begun(release: Release) -> None:
+    argv = [sys.executable, str(PROBE), "--ini", str(release.checkout / "alembic.ini"), "--", "upgrade", "head"]
+    environ = {**os.environ, "DATABASE_URL": f"sqlite:///{release.database}"}
+    with subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as probe:
+        assert probe.stdout is not None
+        probe.stdout.close()  # as of a runner that was killed
+        assert probe.stderr is not None
+        assert b"Traceback" not in probe.stderr.read()
+        assert probe.wait(60) == 0
+    assert _revision(release) == "d4"

@@ -123,7 +123,7 @@ def test_what_the_old_release_needs_is_not_switched_off_by_a_space_and_an_enter(
             await until(lambda: "! loses: vm.owner" in text_of(app), pilot)
             await pilot.press("space")
             await until(lambda: "off: NEEDED" in text_of(app), pilot)
-            assert "node.notes was removed" in text_of(app), "the reason stays"
+            assert "node.notes was removed or changed" in text_of(app), "the reason stays"
             await pilot.press("enter")
             await until(lambda: "WILL FAIL to agree" in text_of(app), pilot)
             assert "there is no way down" in text_of(app)

@@ -199,6 +199,7 @@ async def _ask(
 ) -> dict[str, Any]:
     """Run the probe beside `code`; its answer. AlembicFailed with what it says is wrong. `options`: of the probe."""
     answer: dict[str, Any] | None = None
+    failed: list[Exception] = []
 
     def hear(line: str) -> None:
         nonlocal answer
@@ -210,14 +211,19 @@ async def _ask(
             return
         if "event" not in found:
             answer = _clean(found)
-        elif on_event is not None:
-            on_event(_clean(found))
+        elif on_event is not None and not failed:
+            try:
+                on_event(_clean(found))
+            except Exception as error:
+                failed.append(error)  # a listener that fails does not end a migration that is under way
 
     args = ["--ini", str(code.find(settings.database.alembic_ini))]
     for old, new in code.moved:
         args += ["--relocate", str(old), str(new)]
     args += [*options, "--", *command]  # "-1" is a target, not an option
     done = await code.python(execute, PROBE, args, env, hear)
+    if failed:
+        raise failed[0]
     if answer is None:
         raise AlembicFailed(
             "no-answer",

@@ -340,7 +340,7 @@ class RunActs(RunStateScreen):
         reason = await self.app.push_screen_wait(
             ReasonDialog(
                 "End the watch now and count it as passed?",
-                self._watched_so_far(),
+                self._left_to_watch(),
                 ask="why is it enough?",
                 confirm="pass it",
             )
@@ -348,16 +348,16 @@ class RunActs(RunStateScreen):
         if reason:
             await self._command("pass", reason=reason)
 
-    def _watched_so_far(self) -> str:
+    def _left_to_watch(self) -> str:
         from debvisor_tui.ui.widgets.monitor_data import watch_of
 
         view = self.view
         now = self.session.clock.now()
         watch = watch_of(view, self.samples, self.session.settings.monitor, now) if view else None
-        if watch is None:
+        left = max(watch.duration - watch.elapsed, 0.0) if watch is not None else 0.0
+        if not left:
             return "The rest of the time is not watched."
-        done, whole = format_duration(watch.elapsed), format_duration(watch.duration)
-        return f"{done} of {whole} were watched; the rest is not."
+        return f"{format_duration(left)} of the watch are left, and are not watched then."
 
     @work(group="act", exclusive=True, description="take over")
     async def action_take_over(self) -> None:

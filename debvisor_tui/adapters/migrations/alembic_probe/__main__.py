@@ -304,8 +304,11 @@ def main() -> int:
     os.dup2(2, 1)  # whatever env.py or a migration prints, also from C, goes to stderr
 
     def say(row: Json) -> None:
-        out.write(json.dumps(row) + "\n")
-        out.flush()
+        try:
+            out.write(json.dumps(row) + "\n")
+            out.flush()
+        except OSError:  # whoever asked is gone: what was begun is brought to its end all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--ini", required=True)
