@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
+from debvisor_tui.model.migration_words import why_needed
 from debvisor_tui.model.playbook import CODE, STANDARD, UNDO, RunKind, spec
 
 
@@ -252,7 +253,7 @@ def _database(
     if unknown:
         why, proposed = f"this release did not announce {unknown[-1]}, nobody knows what it changed", False
     elif needed:
-        why, proposed = _why_needed(destructive), not loses
+        why, proposed = why_needed(destructive), not loses
     else:
         why, proposed = "the migrations only add, so the old release runs on them", False
     if restoring:
@@ -376,29 +377,6 @@ def _restore(changes: Sequence[Change], options: RollbackOptions, written: Losse
         loses=_since(written, change.subject),
         note="last resort: only if nothing else brings the old release back",
     )
-
-
-def _why_needed(destructive: Sequence[Mapping[str, Any]]) -> str:
-    """Of every destructive revision: what it took or overwrote, or that this is not known, or that it breaks."""
-    named: dict[str, None] = {}
-    unknown, breaking = [], []
-    for migration in destructive:
-        takes = migration.get("takes")  # an older journal has none: then it is not known
-        names = [name for name in takes or () if not name.startswith("what ")]
-        named |= dict.fromkeys(names)
-        if takes is None or len(names) < len(takes):
-            unknown.append(str(migration["revision"]))
-        elif not names:
-            breaking.append(str(migration["revision"]))
-    told = []
-    if named:
-        was = "was" if len(named) == 1 else "were"
-        told.append(f"{', '.join(named)} {was} removed or changed, and the old release may use it")
-    if unknown:
-        told.append(f"what {', '.join(unknown)} took away is not known")
-    if breaking:
-        told.append(f"{', '.join(breaking)} took away or changed what the old release needs")
-    return "; ".join(told)
 
 
 def _since(written: Losses | None, subject: str) -> str:
