@@ -84,11 +84,11 @@ def alone(context: typer.Context, settings: "Settings", what: str) -> Iterator[N
             if not _waits(places, holder.run):  # it has gone on just now
                 raise
             say(f"Run {holder.run} waits for a person meanwhile; {what} is done beside it.")
-            with recorded(places, str(whoami()), what):
+            with recorded(places, str(whoami()), what, say):
                 yield
         return
     try:
-        with recorded(places, str(whoami()), what):
+        with recorded(places, str(whoami()), what, say):
             yield
     finally:
         lock.release()

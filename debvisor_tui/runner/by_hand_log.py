@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -49,10 +49,13 @@ class WorkByHand:
 
 
 @contextlib.contextmanager
-def recorded(places: TargetPaths, who: str, what: str) -> Iterator[None]:
-    """Around the work. A disk that cannot take the record stops nobody from saving the database."""
+def recorded(
+    places: TargetPaths, who: str, what: str, say: Callable[[str], None] = lambda text: None
+) -> Iterator[None]:
+    """Around the work. A disk that cannot take the record stops nobody from saving the database: `say` gets that."""
     begun = {"at": time.time(), "who": who, "what": what, "process": asdict(myself())}
-    _add(places, begun)
+    if problem := _add(places, begun):
+        say(f"This is not recorded: {places.by_hand_log}: {problem}. It is done all the same.")
     error = ""
     try:
         yield
@@ -107,19 +110,31 @@ def _row(line: str) -> WorkByHand | None:
         return None  # a line that a full disk, or a kill, has cut off
 
 
-def _add(places: TargetPaths, row: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):
+def _add(places: TargetPaths, row: dict[str, Any]) -> str:
+    """Why it could not be written, or ""."""
+    try:
         file = places.by_hand_log
-        _shorten(file)
+        _shorten(file, places)
         fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
+            _give_to_owner(fd, places)
             os.write(fd, f"\n{json.dumps(row)}\n".encode())  # first ends a line that was cut off before
             os.fsync(fd)
         finally:
             os.close(fd)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
-def _shorten(file: Path) -> None:
+def _give_to_owner(fd: int, places: TargetPaths) -> None:
+    """What root writes in another user's folder must not keep that user from writing on."""
+    if os.geteuid() == 0:
+        folder = places.folder.stat()
+        os.fchown(fd, folder.st_uid, folder.st_gid)
+
+
+def _shorten(file: Path, places: TargetPaths) -> None:
     if not file.exists() or file.stat().st_size < LIMIT:
         return
     kept = file.read_bytes()[-LIMIT // 2 :].partition(b"\n")[2]
@@ -127,5 +142,6 @@ def _shorten(file: Path) -> None:
     fresh.unlink(missing_ok=True)
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(fd, "wb") as out:
+        _give_to_owner(fd, places)
         out.write(kept)
     fresh.replace(file)

@@ -1,8 +1,10 @@
 """What people did by hand is kept, whatever became of it, and told beside what runs now."""
 
+import os
 from pathlib import Path
 
 import pytest
+from other_user import only_root
 
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
@@ -100,8 +102,18 @@ def test_it_does_not_grow_without_end(places: TargetPaths, monkeypatch: pytest.M
     assert [work.what for work in works_by_hand(places)][-5:] == [f"work {number}" for number in range(45, 50)]
 
 
+@only_root
+def test_what_root_writes_in_another_users_folder_is_that_users(places: TargetPaths) -> None:
+    os.chown(places.folder, 65534, 65534)
+    with recorded(places, "root", "debvisor-cli db upgrade"):
+        pass
+    assert places.by_hand_log.stat().st_uid == 65534
+
+
 def test_a_file_that_cannot_be_written_stops_nobody(places: TargetPaths) -> None:
     places.by_hand_log.mkdir()
-    with recorded(places, "anna", "debvisor-cli db upgrade"):
-        pass
+    said: list[str] = []
+    with recorded(places, "anna", "debvisor-cli db upgrade", said.append):
+        assert said == [f"This is not recorded: {places.by_hand_log}: Is a directory. It is done all the same."]
+    assert len(said) == 1, "said once"
     assert works_by_hand(places) == ()
