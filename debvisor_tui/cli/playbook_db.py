@@ -72,7 +72,10 @@ def upgrade(context: typer.Context) -> None:
 @app.command(context_settings={"ignore_unknown_options": True})  # "-1" is a place to go to, not an option
 def downgrade(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="-N|REVISION|base", help="How far: -1, a revision, or base.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="-N|REVISION…|base", help="How far: -1, base, or the heads it stands at then."),
+    ],
 ) -> None:
     """Go down with the code in place, which must still know the way."""
     from debvisor_tui.adapters.migrations.alembic import current_revision
@@ -82,8 +85,11 @@ def downgrade(
     from debvisor_tui.tasks.cli_context import StandaloneContext
     from debvisor_tui.tasks.revert_database import move_down
 
-    if not re.fullmatch(r"-[1-9]\d{0,3}|[A-Za-z0-9_]{1,64}", target):
-        raise UsageError(f"{one_line(target, 80)!r} is no place to go down to", "Expected -1, a revision, or base.")
+    for target in targets:
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,64}" + (r"|-[1-9]\d{0,3}" if len(targets) == 1 else ""), target):
+            what = f"{one_line(target, 80)!r} is no place to go down to"
+            raise UsageError(what, "Expected -1, base, or one or more revisions.")
+    target = ", ".join(targets)
     settings = settings_of(context)
 
     async def do(ctx: StandaloneContext) -> str:

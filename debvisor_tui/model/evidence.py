@@ -12,7 +12,8 @@ ci                 checks      {"commit", "checks": [{"name", "result": passed|f
                                "seconds"?, "detail"?}]}
 backup             backup      {"tag", "path", "bytes", "sha256", "revision", "seconds"}
 backup             verified    {"integrity": "ok", "read_back": bool, "restored": bool | None, "rows": {table: n}}
-migration-check    migrations  {"current", "head", "pending": [Migration.to_json(), …]}, oldest first
+migration-check,   migrations  {"current", "head", "pending": [Migration.to_json(), …], oldest first, "elsewhere":
+upgrade                        folder that the migrations were found in, if it is not the release's}
 pull               code        {"label": "commit", "before", "after", "before_version", "after_version", "files"?}
 upgrade            revisions   {"before", "after", "applied": [{"revision", "message", "seconds"}]}
 restart            process     {"before": ServiceState.facts() | None, "after": the same}

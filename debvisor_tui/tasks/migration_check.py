@@ -22,29 +22,51 @@ class MigrationCheckTask:
         return (cli(settings, "db", "check"),)
 
     async def run(self, ctx: StepContext) -> str:
-        found = await _of_the_target(ctx)
-        await ctx.evidence("migrations", summary(found), {**found.to_json(), "artifact": ctx.job.new.exact})
-        for migration in found.migrations:
-            for line in describe(migration):
-                ctx.log(line)
-        for refused in found.refused:
-            ctx.log(f"refused while the release's code was looked at: {refused}")
-        losses = await count_losses(ctx.settings, drops_on_the_way_up(found.migrations))
-        if warning := warn(found.migrations, losses):
-            reply = await ctx.ask(
-                GateKind.ACKNOWLEDGE, warning.question, detail=warning.detail, danger=warning.danger
-            )
-            return f"{summary(found)}; acknowledged by {reply.who}"
-        return summary(found)
+        async with open_source(ctx.settings).code(ctx.job.new) as code:  # it need not be in place yet
+            found = await pending(ctx.settings, ctx.execute, code)
+        return await show(ctx, found)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return Finding(Found.NOT_DONE, "the check changes nothing: run it again")
 
 
-async def _of_the_target(ctx: StepContext) -> Pending:
-    """What is pending with the code of the release, which need not be in place yet."""
-    async with open_source(ctx.settings).code(ctx.job.new) as code:
-        return await pending(ctx.settings, ctx.execute, code)
+async def show(ctx: StepContext, found: Pending, *, unseen: Sequence[str] = ()) -> str:
+    """Show the operator what is pending, and ask if any of it is dangerous; what was found in one line.
+
+    `unseen`: revisions that the check has not shown, with the release in place already: then it is asked in any case.
+    """
+    await ctx.evidence("migrations", summary(found), {**found.to_json(), "artifact": ctx.job.new.exact})
+    for migration in found.migrations:
+        for line in describe(migration):
+            ctx.log(line)
+    for refused in found.refused:
+        ctx.log(f"refused while the release's code was looked at: {refused}")
+    losses = await count_losses(ctx.settings, drops_on_the_way_up(found.migrations))
+    warning = _unread(found, ctx.job.to_version) or warn(found.migrations, losses)
+    if unseen:
+        warning = _not_shown(found, unseen, warning)
+    if warning is None:
+        return summary(found)
+    reply = await ctx.ask(GateKind.ACKNOWLEDGE, warning.question, detail=warning.detail, danger=warning.danger)
+    return f"{summary(found)}; acknowledged by {reply.who}"
+
+
+def _unread(found: Pending, version: str) -> "Danger | None":
+    if not found.elsewhere:
+        return None
+    danger = (
+        f"not known: the migrations that this host's interpreter finds are in {found.elsewhere}, and that is not the "
+        f"code of {version}. What is pending will be shown, and asked about, at the upgrade, before it is applied."
+    )
+    return Danger(f"The migrations of {version} cannot be read before it is in place. Continue?", "", danger)
+
+
+def _not_shown(found: Pending, unseen: Sequence[str], warning: "Danger | None") -> "Danger":
+    them = "it" if len(unseen) == 1 else "them"
+    question = f"The check has not shown {counted(len(unseen), 'migration')} that would be applied now. Apply {them}?"
+    detail = "\n".join(line for migration in found.migrations for line in describe(migration))
+    danger = f"not shown before: {', '.join(unseen)}"
+    return Danger(question, detail, danger + (f"\n{warning.danger}" if warning else ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +117,8 @@ def drops_on_the_way_up(migrations: Sequence[Migration]) -> tuple[str, ...]:
 
 
 def summary(found: Pending) -> str:
+    if found.elsewhere:
+        return f"not known: the migrations were found in {found.elsewhere}, which is not the release's own code"
     if not found.migrations:
         return f"nothing is pending: the database is at {found.current or 'none'}, and so is the release"
     words = [f"{counted(len(found.migrations), 'migration')} pending, {found.current or 'none'} → {found.head}"]

@@ -27,7 +27,7 @@ class RevertDatabaseTask:
     accepts: frozenset[str] = frozenset()
 
     def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
-        return (cli(settings, "db", "downgrade", str(job.facts.get("revision") or "base")),)
+        return (cli(settings, "db", "downgrade", *(_wanted(job) or "base").split(", ")),)
 
     async def run(self, ctx: StepContext) -> str:
         wanted = _wanted(ctx.job)
@@ -48,7 +48,7 @@ class RevertDatabaseTask:
         if moved.after != wanted:
             raise WorkFailed(
                 f"The database is at {moved.after or 'base'} now, not at {wanted or 'base'}",
-                "Something else moved it, or its history has branches. Look at: debvisor-cli db history",
+                "Something else moved it. Look at: debvisor-cli db history",
             )
         return f"down {counted(len(moved.applied), 'revision')}, {current or 'base'} → {moved.after or 'base'}"
 

@@ -21,6 +21,7 @@ from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.data_loss import count_taken
+from debvisor_tui.tasks.migration_check import show
 from debvisor_tui.tasks.words import cli
 
 
@@ -32,7 +33,13 @@ class UpgradeTask:
 
     async def run(self, ctx: StepContext) -> str:
         await _code_in_place(ctx)
-        return await upgrade_to_head(ctx, await _planned(ctx))
+        shown = await _shown(ctx)
+        if shown and shown.migrations and shown.current == await current_revision(ctx.settings, ctx.execute):
+            return await upgrade_to_head(ctx, shown)
+        planned = await pending(ctx.settings, ctx.execute)
+        if unseen := [r for r in planned.revisions if not shown or r not in shown.revisions]:
+            await show(ctx, planned, unseen=unseen)
+        return await upgrade_to_head(ctx, planned)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         try:
@@ -70,7 +77,7 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
         ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned(taken)}
     ) as change:
         try:
-            moved = await upgrade(ctx.settings, ctx.execute, str(planned.head), reporter(ctx, "applied", applied))
+            moved = await upgrade(ctx.settings, ctx.execute, planned.revisions, reporter(ctx, "applied", applied))
         except BaseException as error:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:
@@ -120,15 +127,9 @@ async def _code_in_place(ctx: StepContext) -> None:
         )
 
 
-async def _planned(ctx: StepContext) -> Pending:
-    """What the check has found, if it still holds; else looked up anew with the code in place."""
+async def _shown(ctx: StepContext) -> Pending | None:
+    """What the check has shown of this release's code."""
     for evidence in reversed(await ctx.recall("migration-check", "migrations")):
-        known = Pending.from_json({k: evidence.value[k] for k in ("current", "head", "pending")})
-        same_code = ctx.job.new.exact in {
-            evidence.value.get("artifact"),
-            evidence.value.get("commit"),
-        }  # older: commit
-        if same_code and known.migrations and known.current == await current_revision(ctx.settings, ctx.execute):
-            return known
-        break
-    return await pending(ctx.settings, ctx.execute)
+        of = {evidence.value.get("artifact"), evidence.value.get("commit")}  # commit: an older journal
+        return Pending.from_json(evidence.value) if ctx.job.new.exact in of else None
+    return None

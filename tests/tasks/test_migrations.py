@@ -13,9 +13,9 @@ from migrating import Release, make_release, make_settings, run
 from sqlalchemy.engine import make_url
 
 from debvisor_tui.adapters.migrations.alembic import current_revision, history, pending
-from debvisor_tui.adapters.migrations.alembic_probe import alembic_recorder
-from debvisor_tui.adapters.migrations.alembic_probe.__main__ import place_of
-from debvisor_tui.adapters.migrations.alembic_probe.alembic_recorder import describe
+from debvisor_tui.adapters.migrations.alembic_probe import probe_recorder
+from debvisor_tui.adapters.migrations.alembic_probe.probe_recorder import describe
+from debvisor_tui.adapters.migrations.alembic_probe.probe_release import place_of
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Migration
@@ -128,7 +128,7 @@ def test_a_merge_does_nothing_and_needs_no_way_down() -> None:
 
 
 def test_a_migration_that_waits_does_not_hold_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alembic_recorder, "LONGEST", 0.05)
+    monkeypatch.setattr(probe_recorder, "LONGEST", 0.05)
     assert "outside the database" in _of("import time; time.sleep(30)").unknown
 
 

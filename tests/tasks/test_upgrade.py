@@ -195,7 +195,7 @@ def test_a_listener_that_fails_ends_no_migration(release: Release) -> None:
         raise BrokenPipeError(f"nobody hears of {event['revision']}")
 
     with pytest.raises(BrokenPipeError, match="nobody hears of b2"):
-        run(upgrade(release.settings, run_quietly, on_event=fail))
+        run(upgrade(release.settings, run_quietly, ["b2", "c3", "d4"], on_event=fail))
     assert _revision(release) == "d4"
 
 

@@ -35,20 +35,29 @@ class AlembicFailed(WorkFailed):
 @dataclass(frozen=True, slots=True)
 class Pending:
     """`migrations`: those above `current` up to `head`, oldest first. `refused`: what the release's code asked of the
-    host while it was looked at, and did not get."""
+    host while it was looked at, and did not get. `elsewhere`: the folder that alembic takes its migrations from, if
+    that is not the release that was asked about: then what is pending is not known, and `migrations` is empty."""
 
     current: str | None
     head: str | None
     migrations: tuple[Migration, ...]
     refused: tuple[str, ...] = ()
+    elsewhere: str = ""
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        return tuple(m.revision for m in self.migrations)
 
     def to_json(self) -> dict[str, Any]:
-        return {"current": self.current, "head": self.head, "pending": [m.to_json() for m in self.migrations]}
+        found = {"current": self.current, "head": self.head, "pending": [m.to_json() for m in self.migrations]}
+        return {**found, "elsewhere": self.elsewhere}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Pending":
         migrations = tuple(Migration.from_json(m) for m in data["pending"])
-        return cls(data["current"], data["head"], migrations, tuple(data.get("refused", ())))
+        refused = tuple(data.get("refused", ()))
+        elsewhere = str(data.get("elsewhere", ""))  # an older journal has none
+        return cls(data["current"], data["head"], migrations, refused, elsewhere)
 
     def planned(self, taken: Mapping[str, int | None]) -> list[dict[str, Any]]:
         """What a DATABASE change keeps of each, for the rollback planner. `taken`: counted just before, by name."""
@@ -122,22 +131,29 @@ async def history(settings: Settings, execute: Executor = run_quietly) -> tuple[
 
 
 async def upgrade(
-    settings: Settings, execute: Executor, target: str = "head", on_event: OnEvent | None = None
+    settings: Settings, execute: Executor, shown: Sequence[str], on_event: OnEvent | None = None
 ) -> Moved:
-    """Apply migrations up to `target` with the code in place; AlembicFailed says where it stopped."""
-    return await _move(settings, execute, "upgrade", target, on_event)
+    """Apply the revisions `shown`, in this order, with the code in place. AlembicFailed says where it stopped; of the
+    kind "not-shown", and with nothing applied, if that code has others."""
+    return await _move(settings, execute, ("upgrade",), on_event, ("--only", ",".join(shown)))
 
 
 async def downgrade(settings: Settings, execute: Executor, target: str, on_event: OnEvent | None = None) -> Moved:
-    """Go down to `target`: a revision, "base", or relative as "-1"."""
-    return await _move(settings, execute, "downgrade", target, on_event)
+    """Go down to `target`: the heads that it then stands at ("b2", "b2, c2", "base"), or relative as "-1"."""
+    return await _move(settings, execute, ("downgrade", target), on_event)
 
 
-async def _move(settings: Settings, execute: Executor, command: str, target: str, on_event: OnEvent | None) -> Moved:
+async def _move(
+    settings: Settings,
+    execute: Executor,
+    command: Sequence[str],
+    on_event: OnEvent | None,
+    options: Sequence[str] = (),
+) -> Moved:
     url = (await opened(settings)).url
     env = {**settings.database.environment, "DATABASE_URL": url}
     async with open_source(settings).code() as code:
-        found = await _ask(settings, execute, code, (command, target), env, on_event=on_event)
+        found = await _ask(settings, execute, code, command, env, options=options, on_event=on_event)
     return Moved(found["before"], found["after"], tuple(found["applied"]))
 
 
@@ -219,7 +235,9 @@ async def _ask(
 
     args = ["--ini", str(code.find(settings.database.alembic_ini))]
     for old, new in code.moved:
-        args += ["--relocate", str(old), str(new)]
+        args += ["--moved", str(old), str(new)]
+    if code.moved:
+        args += ["--tree", str(code.moved[0][1])]
     args += [*options, "--", *command]  # "-1" is a target, not an option
     done = await code.python(execute, PROBE, args, env, hear)
     if failed:

@@ -19,10 +19,10 @@ class HostCode:
 
     def find(self, path: Path) -> Path:
         """In the copy, if `path` is there: what no release holds, an ini not in git, is used where it is."""
-        for old, new in self.moved:
-            if path.is_relative_to(old):
-                there = new / path.relative_to(old)
-                return there if there.exists() else path
+        for named in (path, path.resolve()):  # a link may lead into the checkout from outside
+            for old, new in self.moved:
+                if named.is_relative_to(old) and (there := new / named.relative_to(old)).exists():
+                    return there
         return path
 
     async def python(

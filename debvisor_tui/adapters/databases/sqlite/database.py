@@ -19,7 +19,8 @@ class SQLite:
     def __init__(self, url: str, cwd: Path) -> None:
         self.path = database_path(url, cwd)
         self.name = self.path.name
-        self.url = f"sqlite:///{self.path}"
+        self._url = url
+        self.url = _at(url, self.path)
         self.suffix = ".sqlite3"
         self._file = SQLiteFile(self.path)
 
@@ -39,7 +40,8 @@ class SQLite:
         return await asyncio.to_thread(self._file.size)
 
     async def snapshot(self, folder: Path) -> Snapshot:
-        return await in_thread(lambda stop: self._file.snapshot(folder, stop))
+        file, whole = await in_thread(lambda stop: self._file.snapshot(folder, stop))
+        return Snapshot(_at(self._url, file), file, self.path, whole)
 
     async def back_up(self, work: Work, file: Path) -> Contents:
         copying = on_loop(lambda done, total: work.progress(done, total, "bytes", "copying"))
@@ -55,7 +57,7 @@ class SQLite:
         scratch.unlink(missing_ok=True)  # what a process that was killed has left
         try:
             await in_thread(lambda stop: self._file.restore_into(backup, scratch, stop))
-            yield SQLite(f"sqlite:///{scratch}", scratch.parent)
+            yield SQLite(_at(self._url, scratch), scratch.parent)
         finally:
             scratch.unlink(missing_ok=True)
             remove_side_files(scratch)
@@ -69,3 +71,10 @@ class SQLite:
         if not await asyncio.to_thread(self._file.is_damaged):
             return None
         return await asyncio.to_thread(self._file.quarantine, stamp)
+
+
+def _at(url: str, path: Path) -> str:
+    """`url` with another path. Its driver stays: an asynchronous env.py needs its own (sqlite+aiosqlite)."""
+    scheme, _, rest = url.partition("://")
+    _, mark, query = rest.partition("?")
+    return f"{scheme}:///{path}{mark}{query}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
-from debvisor_tui.adapters.databases.protocol import Contents, Snapshot
+from debvisor_tui.adapters.databases.protocol import Contents
 from debvisor_tui.model.errors import UsageError, WorkFailed
 from debvisor_tui.system.failpoints import around, reach
 from debvisor_tui.system.files import explain as system_words
@@ -64,7 +64,8 @@ class SQLiteFile:
         with explained(self.path), closing(_reader(self.path)) as db:
             return {name: _count(db, name) for name in names}
 
-    def snapshot(self, folder: Path, stop: threading.Event) -> Snapshot:
+    def snapshot(self, folder: Path, stop: threading.Event) -> tuple[Path, bool]:
+        """The file in `folder`, and whether it holds all rows."""
         file = folder / self.path.name
         whole = self.size() <= SNAPSHOT
         if whole:
@@ -72,7 +73,7 @@ class SQLiteFile:
         else:
             with explained(self.path, file), closing(_reader(self.path)) as source:
                 _write_schema(source, file)
-        return Snapshot(f"sqlite:///{file}", file, self.path, whole)
+        return file, whole
 
     def back_up(self, file: Path, progress: Progress, stop: threading.Event) -> None:
         reach("the copy before")

@@ -14,9 +14,9 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional  # noqa: UP035 - the release may run Python 3.8
 
 if TYPE_CHECKING or __package__:
-    from debvisor_tui.adapters.migrations.alembic_probe.closed import CannotTell, Closed
+    from debvisor_tui.adapters.migrations.alembic_probe.probe_closed import CannotTell, Closed
 else:  # run as a folder: python puts it first on sys.path
-    from closed import CannotTell
+    from probe_closed import CannotTell
 
 Json = Dict[str, Any]  # noqa: UP006
 
