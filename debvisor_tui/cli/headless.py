@@ -41,6 +41,7 @@ class Policy:
     accept_data_loss: bool = False
     roll_back_on_failure: bool = False
     abort_at_gates: bool = False
+    abort_reason: str = "nobody is there to decide"
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ class Follower:
         code = EXIT_FAILED if failed else EXIT_WAITING
         if policy.abort_at_gates:
             self._ended_with = code
-            return await self._answer(client, gate, Answer.ABORT, "nobody is there to decide")
+            return await self._answer(client, gate, Answer.ABORT, policy.abort_reason)
         self._say(f"Decide: debvisor-tui attach {self.run}   or take the way back: debvisor-tui rollback {self.run}")
         return code
 

@@ -1,13 +1,18 @@
 """`debvisor-cli db check|upgrade|downgrade|current|history`: the migrations of the code that is in place."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from debvisor_tui.cli.error_handling import say
 from debvisor_tui.cli.json_output import print_json
 from debvisor_tui.cli.playbook_work import JsonOption, alone, settings_of, work
+
+if TYPE_CHECKING:
+    from debvisor_tui.adapters.migrations.alembic import Pending
+    from debvisor_tui.model.trial import Trial
+    from debvisor_tui.tasks.cli_context import StandaloneContext
 
 app = typer.Typer(
     name="db",
@@ -19,17 +24,23 @@ app = typer.Typer(
 
 
 @app.command()
-def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """What an upgrade with the code in place would do; destructive operations are marked. Nothing is changed."""
-    from debvisor_tui.adapters.migrations.alembic import pending
+def check(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    trial_wanted: Annotated[
+        bool, typer.Option("--trial/--no-trial", help="Try them on a copy: up, down again, and up once more.")
+    ] = True,
+) -> None:
+    """What an upgrade with the code in place would do: read, and tried on a copy. Nothing is changed."""
+    from debvisor_tui.model.migration_answers import answers
     from debvisor_tui.tasks.data_loss import count_losses
-    from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, warn
+    from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, summary_of, warn
 
     settings = settings_of(context)
-    found = work(settings, "db-check", lambda ctx: pending(settings, ctx.execute))
+    found, trial = work(settings, "db-check", lambda ctx: _checked(ctx, with_trial=trial_wanted))
     drops = drops_on_the_way_up(found.migrations)
     losses = work(settings, "db-check", lambda ctx: count_losses(settings, drops))
-    danger = warn(found.migrations, losses)
+    danger = warn(found.migrations, losses, trial)
     if as_json:
         print_json(
             {
@@ -37,20 +48,34 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
                 "destructive": [m.revision for m in found.migrations if m.destructive],
                 "irreversible": [m.revision for m in found.migrations if m.irreversible],
                 "losses": losses,
+                "answers": {m.revision: [a.to_json() for a in answers(m, trial)] for m in found.migrations},
+                "trial": trial.to_json() if trial else None,
             }
         )
         return
-    print(summary(found))
+    print(summary(found, trial))
+    if trial is not None:
+        print(summary_of(trial))
     for migration in found.migrations:
-        print("\n".join(describe(migration)))
+        print("\n".join(describe(migration, trial)))
     if danger is not None:
         print(f"\nDANGER\n{danger.danger}")
+
+
+async def _checked(ctx: "StandaloneContext", *, with_trial: bool) -> "tuple[Pending, Trial | None]":
+    """What the code in place would apply, and what comes of trying it on a copy of the database."""
+    from debvisor_tui.adapters.migrations.alembic import pending
+    from debvisor_tui.adapters.sources import open_source
+    from debvisor_tui.tasks.migration_check import tried
+
+    async with open_source(ctx.settings).code() as code:
+        found = await pending(ctx.settings, ctx.execute, code)
+        return found, await tried(ctx, found, code, None) if with_trial else None
 
 
 @app.command()
 def upgrade(context: typer.Context) -> None:
     """Apply every pending migration of the code in place."""
-    from debvisor_tui.adapters.migrations.alembic import pending
     from debvisor_tui.tasks.cli_context import StandaloneContext
     from debvisor_tui.tasks.data_loss import count_losses
     from debvisor_tui.tasks.migration_check import drops_on_the_way_up, warn
@@ -59,7 +84,7 @@ def upgrade(context: typer.Context) -> None:
     settings = settings_of(context)
 
     async def do(ctx: StandaloneContext) -> str:
-        found = await pending(settings, ctx.execute)
+        found, _ = await _checked(ctx, with_trial=False)
         losses = await count_losses(settings, drops_on_the_way_up(found.migrations))
         if danger := warn(found.migrations, losses):
             say(f"DANGER\n{danger.danger}")

@@ -260,6 +260,8 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """The way back of a release, from what it has really changed."""
+    from debvisor_tui.cli.headless import EXIT_DONE, EXIT_ROLLED_BACK, Policy
+    from debvisor_tui.model.playbook import RunKind
     from debvisor_tui.model.rollback import RollbackOptions
     from debvisor_tui.runner.rollback_planning import last_release, plan_way_back
     from debvisor_tui.store.history import History
@@ -269,7 +271,10 @@ def rollback(
     places = choice.places(settings)
     choice.history().close()
     history = History(places.journal)
-    release_id = run if run is not None else last_release(history).id
+    waiting = history.active()
+    if waiting is not None and (waiting.kind is not RunKind.RELEASE or waiting.state is not RunState.WAITING):
+        waiting = None
+    release_id = run if run is not None else waiting.id if waiting else last_release(history).id
     options = RollbackOptions(database, restore_backup)
     the_plan = asyncio.run(plan_way_back(settings, history, release_id, options, all_rows=True))
     history.close()
@@ -287,14 +292,17 @@ def rollback(
     _print_plan(the_plan, to_stdout=False)
     if the_plan.blockers:
         raise UsageError("\n".join(the_plan.blockers), "Decide with --database, --no-database or --restore-backup.")
+    if not the_plan.enabled and waiting is not None and waiting.id == the_plan.run:
+        say(f"Run {waiting.id} has changed nothing that is to be undone: it ends here.")
+        ended = Policy(abort_at_gates=True, abort_reason="the way back: nothing was to be undone")
+        _follow(places, whoami(headless=True), ended, waiting.id, as_json=as_json)
+        return
     if not the_plan.enabled:
         raise UsageError("There is nothing to undo: this run has changed nothing that is still in place.")
     _refuse_if_another_runs(places, the_plan.run)
     if not yes:
         _ask(the_plan, settings.name)
     person = whoami(headless=True)
-    from debvisor_tui.cli.headless import EXIT_DONE, EXIT_ROLLED_BACK, Policy
-
     new = asyncio.run(_start_rollback(settings, places, the_plan.run, options, person))
     code = _follow(places, person, Policy(auto=True), new, as_json=as_json)
     raise typer.Exit(EXIT_DONE if code == EXIT_ROLLED_BACK else code)

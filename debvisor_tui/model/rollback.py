@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from debvisor_tui.model.applied import applied_by
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.migration_words import why_needed
@@ -125,9 +126,7 @@ def plan_rollback(
     restore = _restore(live, options, written)
     went_back = bool(undone & CODE)
     code = _code(live, to_version, went_back=went_back)
-    too_late = f"{to_version}'s code is in place again, and only {from_version}'s knows the way"
-    no_way = too_late if went_back and not code.enabled else ""
-    database = _database(standing, options, losses or {}, restoring=restore.enabled, no_way=no_way)
+    database = _database(standing, options, losses or {}, restoring=restore.enabled)
     process = any(c.kind is ChangeKind.PROCESS for c in live)
     moves = database.enabled or code.enabled or restore.enabled
     restarts = moves or process or (begun and ChangeKind.PROCESS not in undone)
@@ -162,6 +161,13 @@ def plan_rollback(
             )
         else:
             warnings.append(f"{to_version} may not run: the database stays as {from_version} made it.")
+    stays = applied_by([c for c in standing if c.kind is ChangeKind.DATABASE])
+    if stays and not database.enabled and not restore.enabled and (code.enabled or went_back):
+        come = "if it looks for that when it starts, it will not come up"
+        then = "Then let the database go down" if went_back else "Going down is possible afterwards, too"
+        warnings.append(
+            f"{to_version} does not know revision {stays[-1]['revision']}, where the database stays: {come}. {then}."
+        )
     stays_lost = () if restore.enabled else _stays_lost(changes)
     if stays_lost:
         backups = [c for c in live if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]
@@ -228,16 +234,16 @@ def _unit(name: str, count: int) -> str:
     return unit if count == 1 else f"{unit}s"
 
 
-def _database(
-    changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool, no_way: str
-) -> Action:
-    """`changes`: all that were not undone, also what moved nothing: that tells where it stood. `no_way`: or ""."""
+def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool) -> Action:
+    """`changes`: all that were not undone, also what moved nothing: that tells where it stood."""
     title = spec(RunKind.ROLLBACK, "revert-database").title
     moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
     if not moved:
         return Action("revert-database", title, "nothing to undo: no migration was applied")
     recorded = moved[0].before.get("revision")
     applied = applied_by(moved)
+    if left := list(moved[-1].after.get("left", ())):
+        return _half_done(title, left, restoring=restoring)
     if not applied:
         known = "revision" in moved[-1].after
         where = f"still at {recorded or 'base'}" if known else "no migration was pending"
@@ -247,7 +253,7 @@ def _database(
     does = f"down {count}to {recorded or 'base'}"
     facts = {"revision": recorded, "count": len(applied)}
     destructive = [m for m in applied if m.get("destructive")]
-    blocked = "" if restoring else _blocked(moved, applied) or no_way
+    blocked = "" if restoring else _blocked(moved, applied)
     loses = _loss([name for m in applied for name in m.get("drops", ())], losses)
     needed = bool(destructive)
     if unknown:
@@ -279,6 +285,14 @@ def _database(
     )
 
 
+def _half_done(title: str, left: Sequence[str], *, restoring: bool) -> Action:
+    """A revision failed half-way: there is no way down from between two revisions."""
+    blocked = "" if restoring else f"a migration was left half done: {'; '.join(left)}"
+    note = "not needed: the backup holds the old schema" if restoring else ""
+    does = "nothing to go down from: the last migration is neither done nor undone"
+    return Action("revert-database", title, does, needed=not restoring, note=note, blocked=blocked)
+
+
 def _blocked(moved: Sequence[Change], applied: Sequence[Mapping[str, Any]]) -> str:
     """Why the migrations `applied` cannot be undone, or ""."""
     if "revision" not in moved[0].before:
@@ -289,40 +303,6 @@ def _blocked(moved: Sequence[Change], applied: Sequence[Mapping[str, Any]]) -> s
         (f"revision {m['revision']} has no way down ({m['irreversible']})" for m in applied if m.get("irreversible")),
         "",
     )
-
-
-def applied_by(moved: Sequence[Change]) -> list[Mapping[str, Any]]:
-    """The migrations that stand, oldest first; where that is not known, all that could.
-
-    Where an attempt begins is what became of the one before it, should that never have been recorded.
-    """
-    applied: list[Mapping[str, Any]] = []
-    for change in moved:
-        if "revision" in change.before:
-            applied = _up_to(applied, change.before["revision"], moved[0].before.get("revision"))
-        pending = list(change.before.get("pending", ()))
-        if "revision" not in change.after:  # the outcome was never recorded
-            applied += pending
-            continue
-        reached = change.after["revision"]
-        if reached == change.before.get("revision", ""):
-            continue
-        names = [m["revision"] for m in pending]
-        if reached in names:
-            applied += pending[: names.index(reached) + 1]
-        else:
-            name = reached or "base"
-            brought = {"revision": name, "unknown": True, "destructive": True, "drops": [f"what {name} brought"]}
-            applied += [*pending, brought]
-    return list({m["revision"]: m for m in applied}.values())
-
-
-def _up_to(applied: list[Mapping[str, Any]], revision: str | None, first: str | None) -> list[Mapping[str, Any]]:
-    """What of `applied` stands in a database at `revision`; all of it if that is not on the way up from `first`."""
-    if revision == first:
-        return []
-    names = [m["revision"] for m in applied]
-    return applied[: names.index(revision) + 1] if revision in names else applied
 
 
 def _loss(names: Sequence[str], losses: Losses) -> str:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from debvisor_tui.model.applied import applied_by
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.playbook import RunKind
-from debvisor_tui.model.rollback import applied_by
 from debvisor_tui.model.standing import stands
 from debvisor_tui.model.states import RunState
 from debvisor_tui.model.views import Now, RunView

@@ -41,6 +41,9 @@ GIT_LOCAL = frozenset(
 #: Gets each chunk of output as it comes; awaiting it holds the child back (its pipe fills).
 OnOutput = Callable[[bytes], Awaitable[None]]
 OnStart = Callable[[int], Awaitable[None]]
+#: Gets each line of stdout that is not empty as it comes, and what stands after the last one: raw text, which may be
+#: foreign. What it returns is written to the child's stdin.
+Converse = Callable[[str], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,8 @@ class Options(TypedDict, total=False):
     """How an :class:`Executor` runs a command; all may be left out.
 
     `env` is added to the environment. `check` (the default): a non-zero exit raises CommandFailed. `capture` keeps
-    stdout (bounded, 8 MiB) in the result; `quiet` keeps it out of the log. `on_line` gets each line of stdout that
-    is not empty as it comes, and what stands after the last one: raw text, which may be foreign. After `limit`
-    seconds the command is ended, and TimeoutError raised.
+    stdout (bounded, 8 MiB) in the result; `quiet` keeps it out of the log. `converse` answers each line of stdout;
+    without it stdin is empty. After `limit` seconds the command is ended, and TimeoutError raised.
     """
 
     cwd: Path | None
@@ -76,7 +78,7 @@ class Options(TypedDict, total=False):
     check: bool
     capture: bool
     quiet: bool
-    on_line: Callable[[str], None]
+    converse: Converse
     limit: float | None
 
 
@@ -97,7 +99,7 @@ async def run_as(
     """Run `argv` by all of `options` but `limit`, which is the caller's clock's, and `check`, which is
     :func:`require_success`'s. CommandFailed if it cannot be started."""
     sinks = [on_stdout] if on_stdout and not options.get("quiet") else []
-    lines = _Lines(options["on_line"]) if "on_line" in options else None
+    lines = _Lines(options["converse"]) if "converse" in options else None
     done = await execute(
         argv,
         cwd=options.get("cwd"),
@@ -105,10 +107,11 @@ async def run_as(
         on_stdout=[*sinks, lines.feed] if lines else sinks,
         on_stderr=on_stderr,
         on_start=on_start,
+        answers=lines.answers if lines else None,
         capture=options.get("capture", False),
     )
     if lines:
-        lines.close()
+        await lines.close()
     return done
 
 
@@ -120,26 +123,31 @@ def require_success(done: Completed, options: Options) -> Completed:
 
 
 class _Lines:
-    """Cuts output into lines; what of a line is longer than :data:`CAPTURE_LIMIT` is dropped."""
+    """Cuts output into lines, and hands them on; what of a line is longer than :data:`CAPTURE_LIMIT` is dropped.
 
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
+    `answers`: what is to be written to the child's stdin.
+    """
+
+    def __init__(self, converse: Converse) -> None:
+        self.answers: asyncio.Queue[bytes] = asyncio.Queue()
+        self._converse = converse
         self._rest = bytearray()
 
     async def feed(self, chunk: bytes) -> None:
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             self._keep(end)
-            self.close()
+            await self.close()
         self._keep(rest)
 
     def _keep(self, part: bytes) -> None:
         self._rest += part[: CAPTURE_LIMIT - len(self._rest)]
 
-    def close(self) -> None:
-        if self._rest:
-            self._on_line(self._rest.decode("utf-8", "replace"))
-            self._rest.clear()
+    async def close(self) -> None:
+        line = self._rest.decode("utf-8", "replace")
+        self._rest.clear()
+        if line and (answer := await self._converse(line)):
+            self.answers.put_nowait(answer)
 
 
 async def execute(
@@ -150,13 +158,15 @@ async def execute(
     on_stdout: Sequence[OnOutput] = (),
     on_stderr: OnOutput | None = None,
     on_start: OnStart | None = None,
+    answers: asyncio.Queue[bytes] | None = None,
     capture: bool = False,
     grace: float = GRACE,
 ) -> Completed:
     """Run `argv` to its end in a session of its own; on cancellation all of its groups get TERM, then KILL.
 
-    `env` is added to :func:`callers_environment`. CommandFailed if the program cannot be started. An
-    error of a sink ends the group and is raised.
+    `answers`: what is written to its stdin as it comes; without them that is empty. `env` is added to
+    :func:`callers_environment`. CommandFailed if the program cannot be started. An error of a sink ends the group and
+    is raised.
     """
     kept, tail, cut = bytearray(), bytearray(), False
 
@@ -170,10 +180,11 @@ async def execute(
         del tail[:-TAIL_LIMIT]
 
     try:
-        child = _start(argv, cwd, {**callers_environment(argv), **(env or {})})
+        child = _start(argv, cwd, {**callers_environment(argv), **(env or {})}, talks=answers is not None)
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         raise could_not_start(argv, error, cwd) from error
     pumps: tuple[Pump, ...] = ()
+    writing = asyncio.create_task(_write(child, answers)) if answers is not None else None
     try:
         assert child.stdout  # noqa: S101 - both are pipes
         assert child.stderr  # noqa: S101
@@ -193,6 +204,11 @@ async def execute(
     finally:
         for pump in pumps:
             pump.close()
+        if writing is not None:
+            writing.cancel()
+        if child.stdin is not None:
+            with contextlib.suppress(OSError):
+                child.stdin.close()
     # Without the line that it begins in the middle of: perhaps in the middle of a secret.
     last_words = bytes(tail).partition(b"\n")[2] if cut else bytes(tail)
     left_open = any(pump.gave_up for pump in pumps)
@@ -224,14 +240,24 @@ async def run_quietly(argv: Sequence[str], **options: Unpack[Options]) -> Comple
     return require_success(done, options)
 
 
-def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+async def _write(child: subprocess.Popen[bytes], answers: asyncio.Queue[bytes]) -> None:
+    """Short answers, each to a line that the child has written and waits after: its pipe has room for them."""
+    assert child.stdin  # noqa: S101 - it is a pipe
+    with contextlib.suppress(OSError):  # it has ended, and its exit code says how
+        while True:
+            child.stdin.write(await answers.get())
+
+
+def _start(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], *, talks: bool = False
+) -> subprocess.Popen[bytes]:
     # Not asyncio's subprocess: on Python 3.11 and 3.12 its wait() also waits for the pipes, which a daemon that the
     # command started may hold open for ever.
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
         env=env,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

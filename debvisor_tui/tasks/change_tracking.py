@@ -40,15 +40,16 @@ async def witnessed(ctx: StepContext, step: str) -> AsyncIterator[None]:
             kind, subject, before = ChangeKind.PROCESS, platform.subject, await look()
         case "upgrade":
             from debvisor_tui.adapters.migrations.alembic import pending, standing
-            from debvisor_tui.tasks.data_loss import count_taken
+            from debvisor_tui.tasks.data_loss import plan_entries
+            from debvisor_tui.tasks.migration_check import trial_of
 
             async def look() -> dict[str, Any]:
                 return dict(await standing(settings))
 
             found = await pending(settings, ctx.execute)
             kind, subject = ChangeKind.DATABASE, f"database {(await opened(settings)).name}"
-            taken = await count_taken(settings, found.migrations)
-            before = {"revision": found.current, "pending": found.planned(taken)}
+            entries = await plan_entries(settings, found.migrations, await trial_of(ctx))
+            before = {"revision": found.current, "pending": entries}
         case _:
             yield
             return

@@ -1,11 +1,14 @@
 """How much going down would lose, counted on the live database just before it is agreed to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from debvisor_tui.adapters.databases import opened
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
 from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.migration_answers import names_taken, planned
+from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.wording import counted
 
 
@@ -20,10 +23,13 @@ async def count_losses(settings: Settings, names: Sequence[str]) -> dict[str, in
         return dict.fromkeys(names)
 
 
-async def count_taken(settings: Settings, migrations: Sequence[Migration]) -> dict[str, int | None]:
-    """What `migrations` are about to take away, counted now: afterwards nobody can tell what was there."""
-    names = [op.drops for m in migrations for op in m.operations if op.destructive and op.drops]
-    return await count_losses(settings, list(dict.fromkeys(names)))
+async def plan_entries(
+    settings: Settings, migrations: Sequence[Migration], trial: Trial | None
+) -> list[dict[str, Any]]:
+    """What a DATABASE change keeps of each of `migrations`. What they are about to take away is counted now:
+    afterwards nobody can tell what was there."""
+    taken = await count_losses(settings, names_taken(migrations, trial))
+    return [planned(migration, trial, taken) for migration in migrations]
 
 
 def in_words(name: str, count: int | None) -> str:

@@ -1,16 +1,18 @@
 """The database's way down, to the revision that was recorded before the release, with the release's own code."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.migrations.alembic import (
-    AlembicFailed,
     Moved,
     current_revision,
     downgrade,
     standing,
 )
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
+from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
@@ -35,16 +37,8 @@ class RevertDatabaseTask:
         if current == wanted:
             await _evidence(ctx, Moved(current, current, ()))
             return f"nothing to undo: the database is at {current or 'base'} already"
-        try:
-            moved = await move_down(ctx, current, wanted or "base")
-        except AlembicFailed as error:
-            if error.kind not in {"unknown-revision", "unknown-target"}:
-                raise
-            raise WorkFailed(
-                f"{error.what}: the code went back too early",
-                f"Put {ctx.job.from_version or 'the newer release'} in place again: only its code knows the way "
-                "down. Then retry. Or restore the backup.",
-            ) from error
+        async with _code_that_knows_the_way(ctx) as code:
+            moved = await move_down(ctx, current, wanted or "base", code)
         if moved.after != wanted:
             raise WorkFailed(
                 f"The database is at {moved.after or 'base'} now, not at {wanted or 'base'}",
@@ -68,13 +62,26 @@ class RevertDatabaseTask:
         return Finding(Found.NOT_DONE, f"{text} and is to go down to {wanted or 'base'}", stands)
 
 
-async def move_down(ctx: StepContext, current: str | None, target: str) -> Moved:
-    """Go down from `current` to `target` (a revision, "base" or "-1"), as a DATABASE change."""
+@contextlib.asynccontextmanager
+async def _code_that_knows_the_way(ctx: StepContext) -> AsyncIterator[CodeRunner | None]:
+    """None: the code in place does. Once the old release is back, its migrations end below where the database
+    stands; then the newer release's code is taken from where it comes from, without putting it in place."""
+    source, newer = open_source(ctx.settings), ctx.job.old
+    if not newer.identity or (await source.installed()).is_same_code(newer):
+        yield None
+        return
+    ctx.log(f"going down with the code of {newer.version}, which is not in place any more")
+    async with source.code(newer) as code:
+        yield code
+
+
+async def move_down(ctx: StepContext, current: str | None, target: str, code: CodeRunner | None = None) -> Moved:
+    """Go down from `current` to `target` (a revision, "base" or "-1"), as a DATABASE change. `code`: see there."""
     undone: list[Mapping[str, Any]] = []
     name = (await opened(ctx.settings)).name
     async with ctx.change(ChangeKind.DATABASE, f"database {name}", {"revision": current, "pending": []}) as change:
         try:
-            moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone))
+            moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone), code)
         except BaseException:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:

@@ -1,11 +1,10 @@
 """The upgrade: the pending migrations, applied one by one with the code that has just been put in place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.migrations.alembic import (
-    AlembicFailed,
     Moved,
     Pending,
     current_revision,
@@ -13,15 +12,19 @@ from debvisor_tui.adapters.migrations.alembic import (
     standing,
     upgrade,
 )
+from debvisor_tui.adapters.migrations.probe import AlembicFailed
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.schema import Schema
+from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.data_loss import count_taken
-from debvisor_tui.tasks.migration_check import show
+from debvisor_tui.tasks.data_loss import plan_entries
+from debvisor_tui.tasks.migration_check import show, trial_of, tried
+from debvisor_tui.tasks.upgrade_proof import broken_promises, left_behind
 from debvisor_tui.tasks.words import cli
 
 
@@ -33,13 +36,15 @@ class UpgradeTask:
 
     async def run(self, ctx: StepContext) -> str:
         await _code_in_place(ctx)
-        shown = await _shown(ctx)
+        shown, trial = await _shown(ctx), await trial_of(ctx)
         if shown and shown.migrations and shown.current == await current_revision(ctx.settings, ctx.execute):
-            return await upgrade_to_head(ctx, shown)
+            return await upgrade_to_head(ctx, shown, trial)
         planned = await pending(ctx.settings, ctx.execute)
         if unseen := [r for r in planned.revisions if not shown or r not in shown.revisions]:
-            await show(ctx, planned, unseen=unseen)
-        return await upgrade_to_head(ctx, planned)
+            async with open_source(ctx.settings).code() as code:
+                trial = await tried(ctx, planned, code, None)
+            await show(ctx, planned, trial, unseen=unseen)
+        return await upgrade_to_head(ctx, planned, trial)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         try:
@@ -64,31 +69,56 @@ class UpgradeTask:
         return Finding(Found.NOT_DONE, left, stands)
 
 
-async def upgrade_to_head(ctx: StepContext, planned: Pending) -> str:
-    """Apply what is `planned`; what was done in one line. The change's `after` tells the truth on failure too."""
+async def upgrade_to_head(ctx: StepContext, planned: Pending, trial: Trial | None = None) -> str:
+    """Apply what is `planned`; what was done in one line. The change's `after` tells the truth on failure too.
+
+    `trial`: what came of trying it on a copy.
+    """
     before = planned.current
     if not planned.migrations:
         await _evidence(ctx, Moved(before, before, ()))
         return f"nothing to apply: the database is at {before or 'none'}"
     applied: list[Mapping[str, Any]] = []
-    name = (await opened(ctx.settings)).name
-    taken = await count_taken(ctx.settings, planned.migrations)
-    async with ctx.change(
-        ChangeKind.DATABASE, f"database {name}", {"revision": before, "pending": planned.planned(taken)}
-    ) as change:
+    database = await opened(ctx.settings)
+    entries = await plan_entries(ctx.settings, planned.migrations, trial)
+    schema, rows = await database.schema(), (await database.contents()).rows
+    intent = {"revision": before, "pending": entries}
+    async with ctx.change(ChangeKind.DATABASE, f"database {database.name}", intent) as change:
         try:
             moved = await upgrade(ctx.settings, ctx.execute, planned.revisions, reporter(ctx, "applied", applied))
         except BaseException as error:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:
                 reached = change.after["revision"]
-                await _evidence(ctx, Moved(before, reached, _up_to(applied, reached)))
+                stand = _up_to(applied, reached)
+                await _evidence(ctx, Moved(before, reached, stand))
+                left = await _left_behind(ctx, schema, [str(row["revision"]) for row in stand], trial)
+                if left:
+                    change.after["left"] = list(left)
                 if isinstance(error, AlembicFailed):
-                    error.hint = f"The database stands at {reached or 'no revision'}. {error.hint}".rstrip()
+                    half = f" It was half done, and left this behind: {'; '.join(left)}." if left else ""
+                    error.hint = f"The database stands at {reached or 'no revision'}.{half} {error.hint}".rstrip()
             raise
         change.after["revision"] = moved.after
     await _evidence(ctx, moved)
+    now = (await database.contents()).rows
+    if broken := broken_promises(planned.migrations, trial, await database.schema(), rows, now):
+        raise WorkFailed(
+            f"The database is not what was shown before the upgrade: {'; '.join(broken)}",
+            f"All migrations were applied, it stands at {moved.after}. Look at that before anybody works on. The "
+            "backup has what is gone; R shows each way back, and what it costs.",
+        )
     return f"{counted(len(moved.applied), 'migration')} applied, {before or 'none'} → {moved.after}"
+
+
+async def _left_behind(
+    ctx: StepContext, before: Schema, applied: Sequence[str], trial: Trial | None
+) -> tuple[str, ...]:
+    try:
+        now = await (await opened(ctx.settings)).schema()
+    except DebvisorError:
+        return ()
+    return left_behind(before, now, applied, trial, moved=bool(applied))
 
 
 def reporter(ctx: StepContext, done: str, applied: list[Mapping[str, Any]]) -> Any:

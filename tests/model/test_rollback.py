@@ -166,11 +166,31 @@ def undone(change: Change) -> Change:
     return replace(change, state=ChangeState.UNDONE)
 
 
-def test_once_the_code_is_back_the_database_has_no_way_down_and_the_plan_says_so() -> None:
-    way = plan(BACKUP, undone(CODE), database(ADDITIVE), begun=True, database=True)
-    assert "only v1.3.0's knows the way" in action(way, "revert-database").blocked
-    assert any("Restoring the backup" in b or "cannot go down" in b for b in way.blockers)
+def test_once_the_code_is_back_the_database_may_still_go_down() -> None:
+    """The old release may have refused to start on what it does not know."""
     assert steps(plan(BACKUP, undone(CODE), database(ADDITIVE), begun=True)) == ["restart", "health"]
+    way = plan(BACKUP, undone(CODE), database(ADDITIVE), begun=True, database=True)
+    assert not way.blockers
+    assert steps(way) == ["revert-database", "restart", "health"]
+
+
+def test_that_the_old_release_does_not_know_where_the_database_stays_is_said_beforehand() -> None:
+    way = plan(BACKUP, CODE, database(ADDITIVE))
+    assert any("v1.0.0 does not know revision c3" in w and "will not come up" in w for w in way.warnings)
+    assert not any("does not know" in w for w in plan(BACKUP, CODE, database(ADDITIVE), database=True).warnings)
+    assert not any("does not know" in w for w in plan(BACKUP, CODE).warnings)
+
+
+def test_what_a_failed_migration_left_needs_the_backup() -> None:
+    left = ["node.region is new", "x is new"]
+    half = replace(database(ADDITIVE), state=ChangeState.FAILED, after={"revision": "a1", "left": left})
+    way = plan(BACKUP, CODE, half)
+    assert action(way, "revert-database").blocked == "a migration was left half done: node.region is new; x is new"
+    assert any("Restoring the backup is the way back" in blocker for blocker in way.blockers)
+    assert not plan(BACKUP, CODE, half, restore_backup=True).blockers
+    left_so = plan(BACKUP, CODE, half, database=False)
+    assert not left_so.blockers
+    assert any("half done" in warning for warning in left_so.warnings)
 
 
 def test_a_rollback_that_failed_at_its_proof_can_be_planned_for_the_proof() -> None:

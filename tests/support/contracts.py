@@ -18,7 +18,7 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.services import is_recorded
-from debvisor_tui.system.execute import Completed, Options, run_quietly
+from debvisor_tui.system.execute import Completed, Converse, Options, run_quietly
 
 
 class Noted:
@@ -40,6 +40,14 @@ class Noted:
 
     def clock(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _into(lines: list[str]) -> Converse:
+    async def hear(line: str) -> bytes:
+        lines.append(line)
+        return b""
+
+    return hear
 
 
 def left_in(folder: Path) -> list[str]:
@@ -135,7 +143,7 @@ class SourceContract:
             lines: list[str] = []
             async with source.code(artifact) as code:
                 args, env = ["an argument"], {"WORD": "a word"}
-                done = await code.python(run_quietly, tmp_path / "look", args, env, lines.append)
+                done = await code.python(run_quietly, tmp_path / "look", args, env, _into(lines))
             assert done.exit_code == 3
             return lines
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from debvisor_tui.adapters.migrations.alembic import pending
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change
@@ -104,6 +105,13 @@ class Release:
         commit = self.git("rev-parse", f"{version}^{{commit}}")
         kind = RunKind.RELEASE if facts is None else RunKind.ROLLBACK
         return Job(kind, Artifact("v1.0.0"), Artifact(version, {"commit": commit}), Person("anna"), facts=facts or {})
+
+    def shown(self, version: str) -> Job:
+        """The job of `version`, which is in place, as if the migration check had shown its migrations."""
+        job = self.job(version)
+        value = {**run(pending(self.settings)).to_json(), "artifact": job.new.exact}
+        self.found.append(Evidence("migration-check", "migrations", "", value, 0.0))
+        return job
 
     def context(self, step: str, job: Job) -> StandaloneContext:
         """A step of one and the same run: what earlier steps have established is there."""

@@ -205,13 +205,38 @@ for part in (b"one\\ntw", b"o\\n", b"\\xff\\n\\nlast"):
     time.sleep(0.05)
 """
     heard: list[str] = []
-    asyncio.run(run_quietly([PYTHON, "-c", script], on_line=heard.append))
+
+    async def hear(line: str) -> bytes:
+        heard.append(line)
+        return b""
+
+    asyncio.run(run_quietly([PYTHON, "-c", script], converse=hear))
     assert heard == ["one", "two", "\ufffd", "last"]
 
 
+def test_a_command_may_be_answered_line_by_line() -> None:
+    script = "print('first?', flush=True)\nprint('got', input(), flush=True)\nprint('got', input(), flush=True)"
+    heard: list[str] = []
+
+    async def answer(line: str) -> bytes:
+        heard.append(line)
+        return b"yes\nno\n" if line == "first?" else b""
+
+    done = asyncio.run(run_quietly([PYTHON, "-c", script], converse=answer, capture=True))
+    assert heard == ["first?", "got yes", "got no"] == done.text.splitlines()
+
+
+def test_answers_to_a_command_that_does_not_listen_are_lost_and_no_error() -> None:
+    async def answer(line: str) -> bytes:
+        return b"x" * 1000
+
+    script = "import os\nos.close(0)\nfor n in range(3): print(n, flush=True)"
+    assert asyncio.run(run_quietly([PYTHON, "-c", script], converse=answer)).exit_code == 0
+
+
 def test_what_hears_the_lines_may_end_the_command() -> None:
-    def refuse(line: str) -> None:
+    async def refuse(line: str) -> bytes:
         raise KeyError(line)
 
     with pytest.raises(KeyError, match="begun"):
-        asyncio.run(run_quietly(["sh", "-c", "echo begun; exec sleep 60"], on_line=refuse))
+        asyncio.run(run_quietly(["sh", "-c", "echo begun; exec sleep 60"], converse=refuse))

@@ -163,10 +163,10 @@ def test_the_check_reads_the_new_release_while_the_old_one_stays_in_place(releas
     found = release.value("migrations")
     assert [m["revision"] for m in found["pending"]] == ["b2", "c3"]
     assert (found["current"], found["head"]) == ("a1", "c3")
-    assert said == "2 migrations pending, a1 → c3, 1 destructive, 1 without a way down; acknowledged by anna"
+    assert said == "2 migrations pending, a1 → c3, 1 destructive, 1 without a complete way down; acknowledged by anna"
     [gate] = release.gates
     assert gate.kind is GateKind.ACKNOWLEDGE
-    assert "drop column node.notes: 1 value (revision c3, make c3)" in gate.danger
+    assert "data is lost: node.notes: 1 of 1 values gone (revision c3, make c3)" in gate.danger
     assert "its downgrade does nothing" in gate.danger
     assert (release.git("status", "--porcelain", "--ignored"), release.git("worktree", "list")) == before
     assert release.rows("SELECT version_num FROM alembic_version") == [("a1",)]

@@ -98,7 +98,7 @@ def test_one_early_error_is_judged_over_the_whole_watch_only(host: Host, site: W
     pages = iter([counters(0, 0), counters(40, 1)])
     last = counters(400, 1)
     site.pages["/metrics"] = lambda _: (200, {}, next(pages, last).encode())
-    ctx = context(host, site)
+    ctx = context(host, site, duration="2s")  # long enough for a third look on a busy machine
     asyncio.run(MonitorTask().run(ctx))
     assert ctx.samples[0].errors == 1.0
     assert outcome(ctx)[0] == Outcome.PASS

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from migrating import ENV, Release, make_release, make_settings, run
 
-from debvisor_tui.adapters.migrations.alembic import AlembicFailed, Pending, current_revision, pending, upgrade
+from debvisor_tui.adapters.migrations.alembic import Pending, current_revision, pending, upgrade
+from debvisor_tui.adapters.migrations.probe import AlembicFailed
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.system.execute import run_quietly
@@ -115,7 +116,7 @@ def test_migrations_in_another_place_are_not_known_until_they_are_shown(release:
     asked = release.gates[-1]
     assert "has not shown 1 migration" in asked.question
     assert "not shown before: b2" in asked.danger
-    assert "drop column node.notes: 1 value" in asked.danger
+    assert "data is lost: node.notes: 1 of 1 values gone" in asked.danger
     release.agrees = True
     run(UpgradeTask().run(release.context("upgrade", job)))
     assert run(current_revision(release.settings)) == "b2"

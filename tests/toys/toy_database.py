@@ -2,19 +2,22 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import ClassVar
 
 from debvisor_tui.adapters.databases.protocol import Contents, Snapshot
+from debvisor_tui.adapters.databases.sqlite.schema import measure, read_schema
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.system.work import Work
+from debvisor_tui.model.schema import Measured, Schema
+from debvisor_tui.system.work import QUIET, Work
 
 
 class ToyDatabase:
     kind: ClassVar[str] = "toy"
     atomic_restore: ClassVar[bool] = False
+    writers_wait: ClassVar[bool] = True
     suffix = ".toybox"
 
     def __init__(self, url: str, cwd: Path) -> None:
@@ -45,10 +48,21 @@ class ToyDatabase:
     async def size(self) -> int:
         return self.path.stat().st_size
 
-    async def snapshot(self, folder: Path) -> Snapshot:
+    async def schema(self) -> Schema:
+        with closing(sqlite3.connect(self.path)) as db:
+            return read_schema(db)
+
+    async def measure(self, only: Collection[str] | None = None) -> Measured:
+        with closing(sqlite3.connect(self.path)) as db:
+            return measure(db, only)
+
+    async def snapshot(self, folder: Path, *, whole: bool | None = None) -> Snapshot:
+        return await self.restored(QUIET, self.path, folder)
+
+    async def restored(self, work: Work, backup: Path, folder: Path) -> Snapshot:
         copy = folder / self.path.name
-        shutil.copyfile(self.path, copy)
-        return Snapshot(f"sqlite:///{copy}", copy, self.path, whole=True)
+        shutil.copyfile(backup, copy)
+        return Snapshot(ToyDatabase(f"toy:///{copy}", folder), copy, self.path, whole=True)
 
     async def back_up(self, work: Work, file: Path) -> Contents:
         held = await self.contents()

@@ -14,7 +14,9 @@ from debvisor_tui.model.gates import Gate, GateKind
 from debvisor_tui.model.instants import Instant
 from debvisor_tui.model.people import Person
 from debvisor_tui.model.playbook import RELEASE_STEPS, ROLLBACK_STEPS, RunKind
+from debvisor_tui.model.schema import Loss
 from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.model.views import PlannedStep
 from debvisor_tui.runner.paths import TargetPaths
@@ -29,6 +31,42 @@ START = 1_773_784_920.0  # 2026-03-17 22:02:00 UTC
 ANNA = Person("anna", "10.0.0.7")
 OLD, NEW = "3f2a91c04d7be81f6a5590c2be3d1f7a9e64c210", "b81d40ffe2963a57c1a80d9be4e7720f5ac3d916"
 
+TRIAL = Trial(
+    of="the backup pre-deploy-v1.1.0",
+    rows=81_204,
+    tried=(
+        Tried(
+            "b1f0a7c3d2e4",
+            Way(0.021),
+            changes=("node.region is new",),
+            touched=("node",),
+            adds=True,
+            drops=("node.region",),
+            down=Way(0.034),
+            again=Way(0.02),
+        ),
+        Tried(
+            "d2a95be81c07",
+            Way(1.8),
+            changes=("vm has got index ix_vm_node_id (node_id)",),
+            touched=("vm",),
+            adds=True,
+            down=Way(0.2),
+            again=Way(1.7),
+        ),
+        Tried(
+            "e7d0315fb2c8",
+            Way(0.052),
+            losses=(Loss("node.notes", 12, 12),),
+            changes=("node.notes is gone",),
+            touched=("node",),
+            down=Way(0.04, left=("node.notes: all 12 values gone",)),
+            again=Way(0.05),
+        ),
+    ),
+    fit=Fit(4, 4, (Break("node", "read", "no such column: node.notes"),)),
+    seconds=6.2,
+).to_json()
 USUAL = {"review": 2.1, "ci": 0.8, "backup": 14.0, "migration-check": 1.6, "pull": 3.0, "upgrade": 4.2}
 SECONDS = {
     "review": 1.9,
@@ -332,7 +370,12 @@ EVIDENCE: Mapping[str, list[Fact]] = {
                     },
                 ],
             },
-        )
+        ),
+        (
+            "trial",
+            "tried on a copy of the backup pre-deploy-v1.1.0, 81204 rows, in 6.2 s: 1 of 3 loses data",
+            TRIAL,
+        ),
     ],
     "pull": [
         (

@@ -297,7 +297,7 @@ def test_a_rollback_that_stands_still_can_be_replaced_by_another(
         async with runner(session, run + 1) as there, shown(session) as (app, pilot):
             app.push_screen(RollbackScreen(run + 1))
             await until(lambda: f"This replaces rollback run {run + 1}" in text_of(app), pilot)
-            await pilot.press("space")
+            await pilot.press("down", "down", "space")
             await until(lambda: "! loses: every row written since the backup" in text_of(app), pilot)
             await pilot.press("enter")
             await until(lambda: "type production" in text_of(app), pilot)

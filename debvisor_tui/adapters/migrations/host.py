@@ -1,11 +1,11 @@
 """A release's code on this host: an interpreter, and the folder where it is, or where it was put to be looked at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from debvisor_tui.adapters.databases import folder_of
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.system.execute import Completed, Executor
+from debvisor_tui.system.execute import Completed, Converse, Executor
 
 
 class HostCode:
@@ -31,8 +31,8 @@ class HostCode:
         program: Path,
         args: Sequence[str],
         env: Mapping[str, str],
-        on_line: Callable[[str], None],
+        converse: Converse,
     ) -> Completed:
         env = {**env, "PYTHONDONTWRITEBYTECODE": "1"}  # looking at a checkout must not make it dirty
         argv = [self.interpreter, str(program), *args]
-        return await execute(argv, cwd=self.find(self._cwd), env=env, check=False, quiet=True, on_line=on_line)
+        return await execute(argv, cwd=self.find(self._cwd), env=env, check=False, quiet=True, converse=converse)

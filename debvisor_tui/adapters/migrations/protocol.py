@@ -1,10 +1,10 @@
 """What is asked of the place where a release's own code runs: this host, a container, a pod."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from debvisor_tui.system.execute import Completed, Executor
+from debvisor_tui.system.execute import Completed, Converse, Executor
 
 
 class CodeRunner(Protocol):
@@ -26,7 +26,7 @@ class CodeRunner(Protocol):
         program: Path,
         args: Sequence[str],
         env: Mapping[str, str],
-        on_line: Callable[[str], None],
+        converse: Converse,
     ) -> Completed:
-        """Run `program`, a folder of this host with a __main__.py, beside the release's code. `on_line` gets its
-        stdout, a line at a time; its stderr goes to the log. Its exit code is not checked."""
+        """Run `program`, a folder of this host with a __main__.py, beside the release's code. `converse` gets its
+        stdout, a line at a time, and gives its stdin; its stderr goes to the log. Its exit code is not checked."""

@@ -1,13 +1,14 @@
 """SQLite as a target's database: see :class:`..protocol.Database`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
 from debvisor_tui.adapters.databases.protocol import Contents, Snapshot
 from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile, database_path, remove_side_files
+from debvisor_tui.model.schema import Measured, Schema
 from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.system.work import Work
 
@@ -15,6 +16,7 @@ from debvisor_tui.system.work import Work
 class SQLite:
     kind: ClassVar[str] = "sqlite"
     atomic_restore: ClassVar[bool] = True  # one transaction: readers see the one or the other, whoever dies
+    writers_wait: ClassVar[bool] = True
 
     def __init__(self, url: str, cwd: Path) -> None:
         self.path = database_path(url, cwd)
@@ -33,15 +35,26 @@ class SQLite:
     async def contents(self) -> Contents:
         return await in_thread(self._file.contents)
 
+    async def schema(self) -> Schema:
+        return await asyncio.to_thread(self._file.schema)
+
+    async def measure(self, only: Collection[str] | None = None) -> Measured:
+        return await in_thread(lambda stop: self._file.measure(only, stop))
+
     async def count(self, names: Sequence[str]) -> dict[str, int | None]:
         return await asyncio.to_thread(self._file.count, names)
 
     async def size(self) -> int:
         return await asyncio.to_thread(self._file.size)
 
-    async def snapshot(self, folder: Path) -> Snapshot:
-        file, whole = await in_thread(lambda stop: self._file.snapshot(folder, stop))
-        return Snapshot(_at(self._url, file), file, self.path, whole)
+    async def snapshot(self, folder: Path, *, whole: bool | None = None) -> Snapshot:
+        file, is_whole = await in_thread(lambda stop: self._file.snapshot(folder, whole, stop))
+        return Snapshot(SQLite(_at(self._url, file), folder), file, self.path, is_whole)
+
+    async def restored(self, work: Work, backup: Path, folder: Path) -> Snapshot:
+        file = folder / self.path.name
+        await in_thread(lambda stop: self._file.restore_into(backup, file, stop))
+        return Snapshot(SQLite(_at(self._url, file), folder), file, self.path, True)
 
     async def back_up(self, work: Work, file: Path) -> Contents:
         copying = on_loop(lambda done, total: work.progress(done, total, "bytes", "copying"))

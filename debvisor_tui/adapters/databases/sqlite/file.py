@@ -6,14 +6,16 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
 from debvisor_tui.adapters.databases.protocol import Contents
+from debvisor_tui.adapters.databases.sqlite.schema import measure, quoted, read_schema
 from debvisor_tui.model.errors import UsageError, WorkFailed
+from debvisor_tui.model.schema import Schema, TableContents
 from debvisor_tui.system.failpoints import around, reach
 from debvisor_tui.system.files import explain as system_words
 from debvisor_tui.system.files import sync_file, sync_folder
@@ -60,14 +62,23 @@ class SQLiteFile:
                 db.set_progress_handler(stop.is_set, 100_000)
             return _contents(db)
 
+    def schema(self) -> Schema:
+        with explained(self.path), closing(_reader(self.path)) as db:
+            return read_schema(db)
+
+    def measure(self, only: Collection[str] | None, stop: threading.Event) -> dict[str, TableContents]:
+        with explained(self.path), closing(_reader(self.path)) as db, _stopped_by(db, stop):
+            return measure(db, only)
+
     def count(self, names: Sequence[str]) -> dict[str, int | None]:
         with explained(self.path), closing(_reader(self.path)) as db:
             return {name: _count(db, name) for name in names}
 
-    def snapshot(self, folder: Path, stop: threading.Event) -> tuple[Path, bool]:
+    def snapshot(self, folder: Path, whole: bool | None, stop: threading.Event) -> tuple[Path, bool]:
         """The file in `folder`, and whether it holds all rows."""
         file = folder / self.path.name
-        whole = self.size() <= SNAPSHOT
+        if whole is None:
+            whole = self.size() <= SNAPSHOT
         if whole:
             self._copy_to(file, lambda done, total: None, stop)
         else:
@@ -197,11 +208,11 @@ def _write_schema(source: sqlite3.Connection, file: Path) -> None:
         for kind, name, sql in source.execute(f"{query} ORDER BY type <> 'table'").fetchall():
             with contextlib.suppress(sqlite3.OperationalError):  # of an extension or a collation that is not here
                 target.execute(sql)
-            columns = [row[1] for row in source.execute(f"PRAGMA table_info({_quoted(name)})")]
+            columns = [row[1] for row in source.execute(f"PRAGMA table_info({quoted(name)})")]
             if kind == "table" and "version_num" in columns:
-                rows = source.execute(f"SELECT * FROM {_quoted(name)}").fetchmany(1000)  # noqa: S608 - quoted
+                rows = source.execute(f"SELECT * FROM {quoted(name)}").fetchmany(1000)  # noqa: S608 - quoted
                 marks = ", ".join("?" * len(columns))
-                target.executemany(f"INSERT INTO {_quoted(name)} VALUES ({marks})", rows)  # noqa: S608 - quoted
+                target.executemany(f"INSERT INTO {quoted(name)} VALUES ({marks})", rows)  # noqa: S608 - quoted
 
 
 def _copy(
@@ -275,18 +286,14 @@ def _count(db: sqlite3.Connection, name: str) -> int | None:
     table, _, column = name.partition(".")
     try:
         # Quoted identifiers that are not columns would be taken for texts, so the column must be known first.
-        if column and column not in {row[1] for row in db.execute(f"PRAGMA table_info({_quoted(table)})")}:
+        if column and column not in {row[1] for row in db.execute(f"PRAGMA table_info({quoted(table)})")}:
             return None
-        what = f"count({_quoted(column)})" if column else "count(*)"
-        return int(db.execute(f"SELECT {what} FROM {_quoted(table)}").fetchone()[0])  # noqa: S608 - quoted
+        what = f"count({quoted(column)})" if column else "count(*)"
+        return int(db.execute(f"SELECT {what} FROM {quoted(table)}").fetchone()[0])  # noqa: S608 - quoted
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in _BUSY or error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             raise
         return None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _size(path: Path) -> int:

@@ -2,19 +2,19 @@
 
 A program of its own: it imports the standard library and alembic alone (Python 3.8 and later), never this package.
 
-    python alembic_probe --ini FILE [--moved OLD NEW] [--tree TREE] --look LIVE  current | history | pending
+    python alembic_probe --ini FILE [--moved OLD NEW] [--tree TREE] --look LIVE  current | history | pending | …
     python alembic_probe --ini FILE [--only REVISION,…]                          upgrade | downgrade TARGET
 
 `--moved`: the code that is to be looked at is at NEW, and the release's files call that place OLD; `--tree`: env.py
 must be in there. The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is SQLite; with
 `--look` that is a copy, the database itself is at LIVE, and the release's code reaches neither it nor anything else
-(probe_closed.py). `upgrade` goes up to the head, and refuses where that would apply other revisions than `--only`
-names. `downgrade -N` goes N revisions down; else TARGET names the heads, "b2, c2" or base, that the database stands
-at afterwards, and at no others.
+(probe_closed.py). `trial` and `fit` work on the copy (probe_trial.py, probe_fit.py). `upgrade` goes up to the head,
+and refuses where that would apply other revisions than `--only` names. `downgrade -N` goes N revisions down; else
+TARGET names the heads, "b2, c2" or base, that the database stands at afterwards, and at no others.
 
 It writes JSON objects to stdout, a line each: {"event", …} as each revision starts and ends, and last its answer:
-{"current", …}, or {"error": kind, "what", "hint"} and exit code 1. What env.py and the migrations print goes to
-stderr.
+{"current", …}, or {"error": kind, "what", "hint"} and exit code 1. The events of `trial` and `fit` want an empty line
+on stdin before it goes on. What env.py and the migrations print goes to stderr.
 """
 
 from __future__ import annotations
@@ -29,12 +29,16 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional  # noqa: U
 
 if TYPE_CHECKING or __package__:
     from debvisor_tui.adapters.migrations.alembic_probe.probe_closed import CannotTell
+    from debvisor_tui.adapters.migrations.alembic_probe.probe_fit import fit
     from debvisor_tui.adapters.migrations.alembic_probe.probe_recorder import describe, first_line
     from debvisor_tui.adapters.migrations.alembic_probe.probe_release import Failure, Release, place, quietly
+    from debvisor_tui.adapters.migrations.alembic_probe.probe_trial import trial
 else:  # run as a folder: python puts it first on sys.path
     from probe_closed import CannotTell
+    from probe_fit import fit
     from probe_recorder import describe, first_line
     from probe_release import Failure, Release, place, quietly
+    from probe_trial import trial
 
 Json = Dict[str, Any]  # noqa: UP006
 Say = Callable[[Json], None]
@@ -121,7 +125,7 @@ def require_shown(found: List[str], shown: List[str]) -> None:  # noqa: UP006
     raise Failure("not-shown", what, "None was applied. Run the migration check again, and look at them.")
 
 
-def answer(options: argparse.Namespace, say: Say) -> Json:
+def answer(options: argparse.Namespace, say: Say, tell: Say) -> Json:
     try:
         import alembic  # noqa: F401
     except ImportError as error:
@@ -134,6 +138,10 @@ def answer(options: argparse.Namespace, say: Say) -> Json:
         return history(release)
     if options.command == "pending":
         return pending(release, options.tree)
+    if options.command == "trial":
+        return trial(release, tell)
+    if options.command == "fit":
+        return fit(release, tell)
     return move(release, options.command, options.target, options.only, say)
 
 
@@ -141,6 +149,8 @@ def main() -> int:
     gc.set_threshold(50_000)  # importing alembic makes many objects that all stay: looking through them costs a tenth
     sys.path[0] = os.getcwd()  # as `python -m alembic` has it; not the folder of this file
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # nobody answers a migration that asks
     os.dup2(2, 1)  # whatever env.py or a migration prints, also from C, goes to stderr
 
     def say(row: Json) -> None:
@@ -150,17 +160,21 @@ def main() -> int:
         except OSError:  # whoever asked is gone: what was begun is brought to its end all the same
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
+    def tell(row: Json) -> None:
+        say(row)
+        answers.readline()
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--ini", required=True)
     parser.add_argument("--moved", nargs=2, action="append")
     parser.add_argument("--tree", default="")
     parser.add_argument("--look", metavar="LIVE", default="")
     parser.add_argument("--only")
-    parser.add_argument("command", choices=["current", "history", "pending", "upgrade", "downgrade"])
+    parser.add_argument("command", choices=["current", "history", "pending", "trial", "fit", "upgrade", "downgrade"])
     parser.add_argument("target", nargs="?", default="head")
     code = 0
     try:
-        result = answer(parser.parse_args(), say)
+        result = answer(parser.parse_args(), say, tell)
     except Failure as failure:
         result, code = failure.answer, 1
     except (Exception, CannotTell) as error:  # the last line of defence: an answer, never a traceback

@@ -7,8 +7,9 @@ open any other SQLite database than the copy; where the code opens the live one,
 and the migrations are imported, a refusal is a PermissionError, as on a read-only file system: what can do without
 goes on. While an upgrade() or downgrade() is recorded, it is a BaseException, so that the migration's own `except
 Exception` does not hide it, and no connection at all is opened: what it did there would go unseen. Each refusal is
-kept with the files that led to it. A connection made in C (libpq) is not seen, nor is anything else that no Python
-code asks for.
+kept with the files that led to it. While a revision is tried, the copy may be used, by whatever way the code opens
+it, and what is written there is noted by table; the rest is refused as while recording. A connection made in C
+(libpq) is not seen, nor is anything else that no Python code asks for.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, FrozenSet, Iterator, List, NamedTuple, Optional  # noqa: UP035 - it may run Python 3.8
+from typing import Any, FrozenSet, Iterator, List, NamedTuple, Optional, Set  # noqa: UP035 - it may run Python 3.8
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-SQLITE_ATTACH = 24  # the authorizer's action code (sqlite.org/c3ref/c_alter_table.html)
+#: The authorizer's action codes (sqlite.org/c3ref/c_alter_table.html).
+SQLITE_ATTACH = 24
+SQLITE_WRITES = {9: 0, 18: 0, 23: 0, 11: 0, 2: 0, 26: 1}  # delete … alter: which argument names the table
 
 #: Audit events (docs.python.org/3/library/audit_events.html) that change something, by what is refused.
 CHANGES = {
@@ -98,6 +101,18 @@ def denied(error: Optional[BaseException]) -> Optional[Refusal]:  # noqa: UP045
     return error.refusal if isinstance(error, Denied) else None
 
 
+class Tried:
+    """What a revision did while it was tried. `touched`: the tables that it wrote to, also by a trigger or a foreign
+    key's action."""
+
+    def __init__(self, refusals: List[Refusal]) -> None:  # noqa: UP006
+        self.touched: Set[str] = set()  # noqa: UP006
+        self._refusals, self._first = refusals, len(refusals)
+
+    def refused(self) -> List[str]:  # noqa: UP006
+        return list(dict.fromkeys(refusal.what for refusal in self._refusals[self._first :]))
+
+
 class Closed:
     """Since it was made, this process only looks. `live`, `copy`: paths of SQLite databases, or "" where unknown."""
 
@@ -106,6 +121,7 @@ class Closed:
         self.live, self.copy = os.path.realpath(live), os.path.realpath(copy)
         self._room = os.path.dirname(self.copy) + os.sep
         self._recording = False
+        self._tried: Optional[Tried] = None  # noqa: UP045
         self._busy = threading.local()  # while a refusal is written down, by the thread that does it
         # What a release writes for itself as it starts: its log files and temporary ones.
         logging.config.fileConfig = lambda *_, **__: None
@@ -126,6 +142,15 @@ class Closed:
             self._recording = False
         if len(self.refusals) > before:
             raise CannotTell(self.refusals[before].what)
+
+    @contextmanager
+    def trying(self) -> Iterator[Tried]:
+        """The copy may be written to meanwhile."""
+        self._tried = tried = Tried(self.refusals)
+        try:
+            yield tried
+        finally:
+            self._tried = None
 
     def asked_by(self, file: str) -> str:
         """What the code in `file` asked for and was refused, or ""."""
@@ -160,7 +185,9 @@ class Closed:
             text = unquote(urlsplit(text).path)
         return os.path.realpath(text) if text and text != ":memory:" else ""
 
-    def _authorize(self, action: int, name: Any, *_: Any) -> int:
+    def _authorize(self, action: int, name: Any, more: Any = None, *_: Any) -> int:
+        if self._tried is not None and action in SQLITE_WRITES:
+            self._tried.touched.add(str(more if SQLITE_WRITES[action] else name))
         if action != SQLITE_ATTACH or not name or name == ":memory:":
             return sqlite3.SQLITE_OK
         self._keep(f"it would open the database {' '.join(str(name).split())[:200]} by itself", str(name))
@@ -171,7 +198,7 @@ class Closed:
             return
         database = str(args[0]) if event == "sqlite3.connect" else ""
         refusal = self._keep("it would " + self._words(event, args), database)
-        raise CannotTell(refusal.what) if self._recording else Denied(refusal)
+        raise CannotTell(refusal.what) if self._recording or self._tried is not None else Denied(refusal)
 
     def _keep(self, what: str, database: str) -> Refusal:
         self._busy.now = True

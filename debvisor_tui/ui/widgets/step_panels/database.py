@@ -1,10 +1,14 @@
 """Bodies of the steps that have to do with the database: backup, migrations, upgrade, restore."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
-from debvisor_tui.model.evidence import Effect, Migration
+from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.migration_answers import ASKED, Answer, Question, Verdict, answers
 from debvisor_tui.model.text import one_line, sanitise
+from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.model.wording import format_bytes
 from debvisor_tui.ui.drawing import cell, line
@@ -21,12 +25,7 @@ from debvisor_tui.ui.widgets.step_panels.common import (
     text_of,
 )
 
-_EFFECTS = {
-    Effect.DESTROYS: "DESTROYS DATA",
-    Effect.BREAKS: "BREAKS THE OLD RELEASE",
-    Effect.UNKNOWN: "NOT KNOWN",
-    Effect.NONE: "",
-}
+FEW = 5  # migrations that are shown in full, whatever they do
 TABLES = 6  # row counts shown one by one
 
 
@@ -71,50 +70,74 @@ def _row_counts(counts: object) -> list[Content]:
 
 
 def migrations(view: RunView, step: StepView, context: RenderContext) -> Content:
-    rows = others(view, step, "migrations")
+    rows = others(view, step, "migrations", "trial")
     found = last(view.found(step.id, "migrations"))
     if found is None:
         return page(rows, context)
     pending = [Migration.from_json(mapping(m)) for m in sequence(found.get("pending"))]
+    told = last(view.found(step.id, "trial"))
+    trial = Trial.from_json(told) if told and told.get("artifact") == found.get("artifact") else None
     count = "nothing pending" if not pending else f"{len(pending)} pending"
-    destroying = sum(any(op.effect is Effect.DESTROYS for op in m.operations) for m in pending)
-    unknown = sum(bool(m.unknown) or any(op.effect is Effect.UNKNOWN for op in m.operations) for m in pending)
-    rows.append(
-        row(
-            "database",
-            f"{text_of(found.get('current'), 'base')[:12]} → {text_of(found.get('head'), 'base')[:12]} · {count}",
-        )
-    )
-    if destroying:
-        delete = "deletes" if destroying == 1 else "delete"
-        rows.append(row("", (f"! {destroying} of them {delete} data", "bold $danger")))
-    if unknown:
-        rows.append(row("", (f"! {unknown} of them: not known what it does to the data", "bold $danger")))
-    for migration in pending:
-        rows += _migration(migration, context)
+    where = f"{text_of(found.get('current'), 'base')[:12]} → {text_of(found.get('head'), 'base')[:12]}"
+    rows.append(row("database", f"{where} · {count}"))
+    if trial is not None:
+        rows.append(row("tried", one_line(_tried_on(trial))))
+    answered = [(migration, answers(migration, trial)) for migration in pending]
+    for question, verdict in ((q, v) for q in ASKED for v in (Verdict.BAD, Verdict.UNKNOWN)):
+        many = sum(any((a.question, a.verdict) == (question, verdict) for a in said) for _, said in answered)
+        if many and len(pending) > 1:  # of one it is told below
+            rows.append(row("", (f"! {many} of {len(pending)}: {_SAID[question, verdict]}", "bold $danger")))
+    for migration, said in answered:
+        rows += _migration(migration, said, context, short=len(pending) > FEW)
     return page(rows, context)
 
 
-def _migration(migration: Migration, context: RenderContext) -> list[Content]:
-    rows = [line((migration.revision[:12], "$accent"), " ", (one_line(migration.message), "bold"))]
+_SAID = {
+    (Question.DATA, Verdict.BAD): "loses data",
+    (Question.DATA, Verdict.UNKNOWN): "not known what it does to the data",
+    (Question.OLD_RELEASE, Verdict.BAD): "breaks the old release",
+    (Question.OLD_RELEASE, Verdict.UNKNOWN): "not known whether the old release runs on it",
+    (Question.WAY_DOWN, Verdict.BAD): "no complete way down",
+    (Question.WAY_DOWN, Verdict.UNKNOWN): "not known whether there is a way down",
+    (Question.BLOCKING, Verdict.BAD): "blocks",
+    (Question.BLOCKING, Verdict.UNKNOWN): "not known how long it blocks",
+    (Question.HALF_WAY, Verdict.BAD): "may stop half-way",
+    (Question.HALF_WAY, Verdict.UNKNOWN): "not known whether it can stop half-way",
+}
+
+
+def _tried_on(trial: Trial) -> str:
+    if trial.unknown:
+        return f"no: {trial.unknown}"
+    rows = f", {format_count(trial.rows)} rows" if trial.rows is not None else ""
+    ended = f", up to {trial.failed.revision}, which fails" if trial.failed else ", up, down and up"
+    return f"on a copy of {trial.of}{rows}{ended}, in {format_duration(trial.seconds)}"
+
+
+def _migration(migration: Migration, said: Sequence[Answer], context: RenderContext, *, short: bool) -> list[Content]:
+    """`short`: what is harmless is one line."""
+    good = [a for a in said if a.verdict is Verdict.GOOD]
+    bad = [a for a in said if a.verdict is not Verdict.GOOD]
+    asked = [a for a in bad if a.question in ASKED]
+    harmless = ("✓ ", "$ok") if not asked else ("! ", "bold $danger")
+    name = line(harmless, (migration.revision[:12], "$accent"), " ", (one_line(migration.message), "bold"))
     if context.sql:
         sql = sanitise(migration.sql).strip() or "No SQL could be written down: the revision asks the database."
-        return [*rows, *(line(("  " + text.expandtabs(4), "")) for text in sql.split("\n"))]
+        return [name, *(line(("  " + text.expandtabs(4), "")) for text in sql.split("\n"))]
+    if short and not asked:
+        return [name]
+    rows = [name]
+    for answer in asked:
+        label = _SAID[answer.question, answer.verdict].upper()
+        rows.append(line((f"  ! {label}: ", "bold $danger"), one_line(answer.text)))
+    for answer in (a for a in bad if a not in asked):
+        rows.append(line((f"  ~ {_SAID[answer.question, answer.verdict]}: ", "$muted"), one_line(answer.text)))
+    if good:
+        told = " · ".join(f"{answer.question}: {one_line(answer.text)}" for answer in good)
+        rows.append(line(("  ✓ ", "$ok"), (told, "$muted")))
     for operation in migration.operations:
         text = one_line(operation.text)
-        if operation.destructive:
-            takes = f": {one_line(operation.drops)}" if operation.drops else ""
-            rows.append(line((f"  ! {_EFFECTS[operation.effect]}", "bold $danger"), (f"{takes}  ", "$danger"), text))
-        else:
-            rows.append(line(("  + ", "$ok"), text))
-    if migration.unknown:
-        rows.append(line(("  ! NOT KNOWN: ", "bold $danger"), one_line(migration.unknown)))
-    if migration.irreversible:
-        rows.append(line(("  ! no way down: ", "bold $danger"), one_line(migration.irreversible)))
-    elif migration.drops_on_the_way_down:
-        rows.append(
-            line(("    going down drops ", "$muted"), ", ".join(map(one_line, migration.drops_on_the_way_down)))
-        )
+        rows.append(line(("  - ", "$danger"), text) if operation.destructive else line(("  + ", "$ok"), text))
     return rows
 
 

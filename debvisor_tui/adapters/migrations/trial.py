@@ -1,0 +1,211 @@
+"""Tries a release's migrations on a copy of the data: its own code goes up, down again and up once more, while the
+copy is looked at after each step."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from debvisor_tui.adapters.databases.protocol import Database, Snapshot
+from debvisor_tui.adapters.migrations.probe import AlembicFailed, Probe, existing, room
+from debvisor_tui.adapters.migrations.protocol import CodeRunner
+from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.schema import Measured, Schema, differences, losses, narrowings
+from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
+from debvisor_tui.system.work import Work
+
+ROOM: Final = 1.5  # times the database's size: a migration may rebuild its largest table
+
+
+async def try_on_copy(
+    settings: Settings,
+    work: Work,
+    new: CodeRunner,
+    old: CodeRunner | None = None,
+    backup: tuple[str, Path] | None = None,
+) -> Trial:
+    """Try what is pending for `new`. `old`: the release that runs now, which is asked whether it works on what
+    becomes of the copy. `backup`: its tag and file, to be copied from; without one the database itself is copied.
+
+    WorkFailed only if the copy cannot be made or looked at: what the release's code does is in the Trial.
+    """
+    began = time.monotonic()
+    live = await existing(settings)
+    async with _copied(live, work, backup) as (copy, of):
+        story = _Story(copy.database, work)
+        fitness = _Fitness(Probe(settings, old) if old else None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fitness.ask(work, live, copy, story.went_up))
+            await fitness.ready.wait()
+            unknown = ""
+            try:
+                await story.begin()
+                await Probe(settings, new).look(work.execute, "trial", live, copy, story.hear(fitness))
+            except AlembicFailed as error:
+                unknown = f"{error.what}. {error.hint}".strip()
+            finally:
+                story.went_up.set()
+        trial = story.trial(of, fitness.fit, whole=copy.whole)
+    return replace(trial, unknown=unknown or trial.unknown, seconds=round(time.monotonic() - began, 2))
+
+
+@contextlib.asynccontextmanager
+async def _copied(live: Database, work: Work, backup: tuple[str, Path] | None) -> AsyncIterator[tuple[Snapshot, str]]:
+    """A copy to work on, in a private folder, and what it is of."""
+    if backup is not None and await _fits(live, backup[1].parent):
+        with room(backup[1].parent) as folder:
+            yield await live.restored(work, backup[1], folder), f"the backup {backup[0]}"
+        return
+    with room() as folder:
+        whole = await _fits(live, folder)
+        copy = await live.snapshot(folder, whole=whole)
+        yield copy, "the database as it is now" if whole else "its tables without their rows (no room for a copy)"
+
+
+async def _fits(live: Database, folder: Path) -> bool:
+    return shutil.disk_usage(folder).free > ROOM * await live.size()
+
+
+class _Fitness:
+    """Asks the release that runs now what it can do on the copy, before and after the copy is upgraded."""
+
+    def __init__(self, probe: Probe | None) -> None:
+        self.fit = Fit(unknown="the release that runs now was not asked")
+        self.ready, self.done = asyncio.Event(), asyncio.Event()  # the copy may go up; it may go down again
+        self._probe = probe
+
+    async def ask(self, work: Work, live: Database, copy: Snapshot, upgraded: asyncio.Event) -> None:
+        async def wait(_: Mapping[str, Any]) -> None:
+            self.ready.set()
+            await upgraded.wait()
+
+        try:
+            if self._probe is not None:
+                self.fit = _fit(await self._probe.look(work.execute, "fit", live, copy, wait))
+        except AlembicFailed as error:
+            self.fit = Fit(unknown=error.what)
+        finally:
+            self.ready.set()
+            self.done.set()
+
+
+def _fit(answer: Mapping[str, Any]) -> Fit:
+    breaks = tuple(Break(str(b["table"]), str(b["what"]), str(b["why"])) for b in answer["breaks"])
+    tables = int(answer["tables"])
+    return Fit(tables, int(answer["written"]), breaks, "" if tables else "its env.py gives alembic no metadata")
+
+
+@dataclass(slots=True)
+class _State:
+    schema: Schema
+    measured: Measured
+
+
+class _Story:
+    """What is heard of the trial, and what is seen on the copy meanwhile. `went_up`: it stands where it is to go, or
+    will not come that far."""
+
+    def __init__(self, copy: Database, work: Work) -> None:
+        self.went_up = asyncio.Event()
+        self._copy, self._work = copy, work
+        self._revisions: tuple[str, ...] = ()
+        self._tried: dict[str, Tried] = {}
+        self._states: list[_State] = []  # before the first revision, after it, after the second …
+        self._now = _State(Schema(), {})
+
+    async def begin(self) -> None:
+        self._now = _State(await self._copy.schema(), await self._copy.measure())
+        self._states = [self._now]
+
+    def hear(self, fitness: _Fitness) -> Any:
+        async def hear(event: Mapping[str, Any]) -> None:
+            if event["event"] == "ready":
+                self._revisions = tuple(event["revisions"])
+            if event["event"] == "tried":
+                await self._step(event)
+            if self._is_up(event):
+                self.went_up.set()
+                await fitness.done.wait()
+
+        return hear
+
+    def _is_up(self, event: Mapping[str, Any]) -> bool:
+        if event["event"] == "ready":
+            return not self._revisions
+        if event["way"] != "up":
+            return False
+        return bool(event["error"] or event["refused"]) or event["revision"] == self._revisions[-1]
+
+    async def _step(self, event: Mapping[str, Any]) -> None:
+        name, way = str(event["revision"]), str(event["way"])
+        gone = Way(float(event["seconds"]), str(event["error"]), tuple(event["refused"]))
+        was, now = self._now, await self._look(event["touched"])
+        number, many = self._revisions.index(name), len(self._revisions)
+        done = {"up": number + 1, "down": 2 * many - number, "again": 2 * many + number + 1}[way]
+        self._work.progress(done, 3 * many, "revisions", f"tried {name}, {way}")
+        if way == "up":
+            changed = differences(was.schema, now.schema)
+            if not gone.done:
+                gone = replace(gone, left=tuple(map(str, changed)))
+            self._tried[name] = Tried(
+                revision=name,
+                up=gone,
+                losses=losses(was.measured, now.measured),
+                changes=tuple(map(str, changed)),
+                touched=tuple(sorted({*event["touched"], *(c.table for c in changed)} & _tables(was, now))),
+                whole=bool(event["undoes"]),
+                adds=all(c.new or c.text.startswith("has got ") for c in changed),
+                narrows=narrowings(was.schema, now.schema),
+            )
+            self._states.append(now)
+            return
+        begins, ends = (number + 1, number) if way == "down" else (number, number + 1)
+        known = _differs(self._states[begins], was)  # by the steps before this one
+        own = {loss.name for loss in self._tried[name].losses}  # what it took itself is not excused by a later step
+        differs = _differs(self._states[ends], now)
+        gone = replace(gone, left=tuple(text for text, of in differs.items() if text not in known or of in own))
+        if way == "down":
+            drops = tuple(change.name for change in differences(was.schema, now.schema) if change.gone)
+            self._tried[name] = replace(self._tried[name], down=gone, drops=drops)
+        else:
+            self._tried[name] = replace(self._tried[name], again=gone)
+
+    async def _look(self, touched: Collection[str]) -> _State:
+        """How the copy stands now; only what was touched is measured again."""
+        schema = await self._copy.schema()
+        changed = {change.table for change in differences(self._now.schema, schema)}
+        again = await self._copy.measure({*touched, *changed} & set(schema.tables))
+        kept = {name: held for name, held in self._now.measured.items() if name in schema.tables}
+        self._now = _State(schema, {**kept, **again})
+        return self._now
+
+    def trial(self, of: str, fit: Fit, *, whole: bool) -> Trial:
+        if not self._states:
+            return Trial(of, None, unknown="the copy could not be looked at")
+        first, up = self._states[0], self._states[-1]
+        tried = tuple(self._tried.values())
+        ended = len(tried) == len(self._revisions) and all(one.up.done for one in tried)
+        return Trial(
+            of=of,
+            rows=sum(held.rows for held in first.measured.values()) if whole else None,
+            tried=tried,
+            fit=fit if ended else Fit(unknown="the migrations were not brought to their end on the copy"),
+            schema=up.schema if ended else None,
+            before={name: held.rows for name, held in first.measured.items()},
+            after={name: held.rows for name, held in up.measured.items()} if ended else {},
+            uncompared=tuple(sorted(name for name, held in first.measured.items() if held.prints is None)),
+        )
+
+
+def _differs(wanted: _State, now: _State) -> dict[str, str]:
+    """Each difference in words, and the table or column that has it."""
+    found = {str(change): change.name for change in differences(wanted.schema, now.schema)}
+    return found | {str(loss): loss.name for loss in losses(wanted.measured, now.measured)}
+
+
+def _tables(*states: _State) -> set[str]:
+    return {name for state in states for name in state.schema.tables}

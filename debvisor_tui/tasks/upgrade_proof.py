@@ -1,0 +1,65 @@
+"""After an upgrade: has the database become what the trial had shown, and what has a failed revision left behind?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from debvisor_tui.model.evidence import Migration
+from debvisor_tui.model.schema import Schema, differences
+from debvisor_tui.model.trial import Trial
+from debvisor_tui.model.wording import counted
+
+#: A running service removes rows of its own meanwhile (sessions, old events): so much of a table is no surprise.
+SHARE: Final = 0.05
+FEW: Final = 20
+
+
+def broken_promises(
+    migrations: Sequence[Migration],
+    trial: Trial | None,
+    after: Schema,
+    rows_before: Mapping[str, int],
+    rows_after: Mapping[str, int],
+) -> tuple[str, ...]:
+    """What is other than was shown, in words. Without a trial: which tables lost rows that nobody had announced."""
+    found = list(_missing_rows(migrations, trial, rows_before, rows_after))
+    if trial is not None and trial.schema is not None:
+        found += [f"{change}, unlike on the copy" for change in differences(trial.schema, after)]
+    return tuple(found)
+
+
+def _missing_rows(
+    migrations: Sequence[Migration],
+    trial: Trial | None,
+    rows_before: Mapping[str, int],
+    rows_after: Mapping[str, int],
+) -> Iterator[str]:
+    announced = {op.drops.partition(".")[0] for m in migrations for op in m.operations if op.destructive}
+    unread = any(m.unknown for m in migrations)
+    for table, had in rows_before.items():
+        if trial is not None and trial.schema is not None:
+            if table not in trial.before:
+                continue  # it was made since the copy
+            expected = had + trial.after.get(table, 0) - trial.before[table]
+        elif table in announced or (unread and table not in rows_after):
+            continue
+        else:
+            expected = had
+        has = rows_after.get(table, 0)
+        missing = expected - has
+        if missing > 0 and (has == 0 or missing > max(FEW, SHARE * had)):
+            yield f"{table} has {counted(has, 'row')}, and had {had}: {missing} more are gone than was shown"
+
+
+def left_behind(
+    before: Schema, now: Schema, applied: Sequence[str], trial: Trial | None, *, moved: bool
+) -> tuple[str, ...]:
+    """What a revision that failed has left: the differences that are not those of the revisions `applied` before it.
+
+    `moved`: the database stands above where it was. Then, without a trial, it cannot be told what is whose.
+    """
+    expected = {
+        change for tried in (trial.tried if trial else ()) if tried.revision in applied for change in tried.changes
+    }
+    if moved and not expected:
+        return ()
+    return tuple(str(change) for change in differences(before, now) if str(change) not in expected)

@@ -1,0 +1,304 @@
+"""The release's migrations, tried on a copy of the data: what they lose, break, leave, and do not bring back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from migrating import ENV, Release, make_release, run
+
+from debvisor_tui.adapters.migrations.alembic import Pending
+from debvisor_tui.adapters.migrations.trial import try_on_copy
+from debvisor_tui.adapters.sources import open_source
+from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.migration_answers import Answer, Question, Verdict, answers
+from debvisor_tui.model.trial import Trial
+from debvisor_tui.system.work import QUIET
+from debvisor_tui.tasks.backup import BackupTask
+from debvisor_tui.tasks.migration_check import MigrationCheckTask
+from debvisor_tui.tasks.upgrade import UpgradeTask
+
+REGION = 'op.add_column("node", sa.Column("region", sa.Text))'
+FOREIGN_KEYS = ENV.replace(
+    "with engine",
+    'from sqlalchemy import event\n@event.listens_for(engine, "connect")\n'
+    'def on(dbapi, _):\n    dbapi.execute("PRAGMA foreign_keys=ON")\nwith engine',
+)
+LESS = 'op.drop_column("node", "region"); op.execute("DELETE FROM node WHERE id = 2")'
+METADATA = """
+import sqlalchemy as sa
+metadata = sa.MetaData()
+sa.Table("node", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("notes", sa.Text, nullable=False))
+"""
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    return make_release(tmp_path)
+
+
+def _batch(table: str, what: str) -> str:
+    return f'b = op.batch_alter_table("{table}")\n    with b as t:\n        t.{what}'
+
+
+def _tried(release: Release, version: str = "v1.1.0", *, put_back: bool = True) -> Trial:
+    """`version` is made of what stands there, and tried with v1.0.0 (or what was tagged last) in place."""
+    was = release.git("describe", "--tags", "--abbrev=0")
+    release.tag(version)
+    if put_back:
+        release.git("checkout", "-q", was)
+
+    async def story() -> Trial:
+        source = open_source(release.settings)
+        async with source.code(release.job(version).new) as new, source.code() as old:
+            return await try_on_copy(release.settings, QUIET, new, old)
+
+    before = release.database.read_bytes()
+    trial = run(story())
+    assert release.database.read_bytes() == before
+    assert Trial.from_json(trial.to_json()) == trial
+    return trial
+
+
+def _check(release: Release, version: str = "v1.1.0") -> str:
+    return run(MigrationCheckTask().run(release.context("migration-check", release.job(version))))
+
+
+def _answer(release: Release, question: Question, number: int = 0) -> Answer:
+    migration = Pending.from_json(release.value("migrations")).migrations[number]
+    trial = Trial.from_json(release.value("trial"))
+    return next(a for a in answers(migration, trial) if a.question is question)
+
+
+def test_each_revision_goes_up_down_and_up_again_and_what_it_took_is_counted(release: Release) -> None:
+    release.migration(
+        "b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))', 'op.drop_column("node", "region")'
+    )
+    release.migration("c3", "b2", "op.execute(\"UPDATE node SET notes = 'x' WHERE id > 0\")")
+    release.migration(
+        "d4", "c3", 'op.drop_column("node", "notes")', 'op.add_column("node", sa.Column("notes", sa.Text))'
+    )
+    trial = _tried(release)
+    b2, c3, d4 = trial.tried
+    assert (trial.rows, trial.unknown, trial.before, trial.after) == (2, "", {"node": 2}, {"node": 2})
+    assert (b2.losses, b2.changes, b2.adds, b2.drops) == ((), ("node.region is new",), True, ("node.region",))
+    assert b2.down is not None
+    assert b2.down.left == ()
+    assert [str(loss) for loss in c3.losses] == ["node.notes: 1 of 1 values overwritten"]
+    assert [str(loss) for loss in d4.losses] == ["node.notes: all 2 values gone"]
+    assert d4.down is not None
+    assert d4.down.left == ("node.notes: all 2 values gone",)
+    assert all(tried.again is not None and tried.again.done for tried in trial.tried)
+
+
+def test_a_table_rebuilt_under_foreign_keys_empties_its_children_and_that_is_told_and_asked(release: Release) -> None:
+    """Reading says that a column becomes wider; what SQLite does is drop a table, with its ON DELETE CASCADE."""
+    (release.checkout / "migrations" / "env.py").write_text(FOREIGN_KEYS)
+    release.tag("v1.0.1")
+    release.rows(
+        "SELECT 1",
+        "CREATE TABLE disk (id INTEGER PRIMARY KEY, node INTEGER REFERENCES node (id) ON DELETE CASCADE)",
+        "CREATE TABLE nic (id INTEGER PRIMARY KEY, node INTEGER REFERENCES node (id) ON DELETE SET NULL)",
+        "INSERT INTO disk (node) VALUES (1), (1), (2)",
+        "INSERT INTO nic (node) VALUES (1)",
+    )
+    wider = _batch("node", 'alter_column("notes", type_=sa.String(200), existing_type=sa.Text())')
+    release.migration("b2", "a1", wider, wider)
+    trial = _tried(release)
+    assert sorted(map(str, trial.tried[0].losses)) == ["disk: all 3 rows gone", "nic.node: 1 of 1 values gone"]
+    _check(release)
+    assert "data is lost: disk: all 3 rows gone; nic.node: 1 of 1 values gone (revision b2" in release.gates[0].danger
+
+
+def test_a_revision_that_fails_on_the_copy_fails_the_check_and_says_what_it_left(release: Release) -> None:
+    half = 'op.add_column("node", sa.Column("region", sa.Text))\n    '
+    half += _batch("node", 'alter_column("notes", existing_type=sa.Text(), nullable=False)')
+    release.migration("b2", "a1", half)
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    with pytest.raises(WorkFailed, match=r"On a copy of the data: Revision b2 .* NOT NULL constraint failed") as told:
+        _check(release)
+    assert "It leaves behind: _alembic_tmp_node is new; node.region is new." in told.value.what
+    assert "Production was not touched" in told.value.hint
+    assert release.gates == []
+
+
+def test_a_half_done_revision_is_named_and_the_plan_has_it(release: Release) -> None:
+    """The same for real: the check was skipped, or the data became other meanwhile."""
+    half = 'op.add_column("node", sa.Column("region", sa.Text))\n    '
+    half += _batch("node", 'alter_column("notes", existing_type=sa.Text(), nullable=False)')
+    release.migration("b2", "a1", half)
+    release.tag("v1.1.0")
+    with pytest.raises(WorkFailed) as told:
+        run(UpgradeTask().run(release.context("upgrade", release.shown("v1.1.0"))))
+    assert "half done, and left this behind: _alembic_tmp_node is new; node.region is new." in told.value.hint
+    change = next(c for c in release.made if c.kind is ChangeKind.DATABASE)
+    assert change.state is ChangeState.FAILED
+    assert change.after == {"revision": "a1", "left": ["_alembic_tmp_node is new", "node.region is new"]}
+
+
+def test_what_asks_the_database_itself_is_seen_and_no_false_alarm(release: Release) -> None:
+    """A third of all revisions of real projects do."""
+    asks = 'op.get_bind().execute(sa.text("SELECT count(*) FROM node")).scalar() == 2 and '
+    release.migration(
+        "b2", "a1", asks + 'op.add_column("node", sa.Column("region", sa.Text))', 'op.drop_column("node", "region")'
+    )
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    assert _check(release) == "1 migration pending, a1 → b2"
+    assert release.gates == []
+    assert _answer(release, Question.DATA).text == "no row and no value was lost"
+    assert _answer(release, Question.OLD_RELEASE).text == "the schema only grows"
+
+
+@pytest.mark.parametrize(
+    ("up", "text"),
+    [
+        (_batch("node", 'alter_column("notes", new_column_name="remark")'), "it cannot read node: "),
+        ('op.add_column("node", sa.Column("owner", sa.Text, nullable=False, server_default=""))', ""),
+        (_batch("node", 'add_column(sa.Column("owner", sa.Text, sa.CheckConstraint("owner > 1")))'), ""),
+        ('op.create_index("ix", "node", ["notes"], unique=True)', "node has got unique index ix (notes): what it"),
+        ('op.create_index("ix", "node", ["notes"])', ""),
+        ('op.rename_table("node", "host")', "it cannot read node: "),
+    ],
+)
+def test_the_release_that_runs_now_is_asked_whether_it_works_on_the_new_schema(
+    release: Release, up: str, text: str
+) -> None:
+    """By the tables that its own env.py gives to alembic."""
+    env = release.checkout / "migrations" / "env.py"
+    env.write_text(
+        METADATA
+        + env.read_text().replace("connection=connection,", "connection=connection, target_metadata=metadata,")
+    )
+    release.rows("SELECT 1", "DELETE FROM node WHERE notes IS NULL")
+    release.tag("v1.0.1")
+    release.migration("b2", "a1", up)
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.1")
+    _check(release)
+    found = _answer(release, Question.OLD_RELEASE)
+    assert release.value("trial")["fit"]["tables"] == 1
+    if text:
+        assert (found.verdict, found.tried) == (Verdict.BAD, True)
+        assert found.text.startswith(text)
+    else:
+        assert found == Answer(
+            Question.OLD_RELEASE, Verdict.GOOD, "it reads its 1 table, and writes to 1 of them", True
+        )
+
+
+def test_a_rename_keeps_all_values(release: Release) -> None:
+    release.migration("b2", "a1", _batch("node", 'alter_column("notes", new_column_name="remark")'))
+    release.migration("c3", "b2", 'op.rename_table("node", "host")')
+    assert [tried.losses for tried in _tried(release).tried] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("back", "verdict", "text"),
+    [
+        ("pass", Verdict.BAD, "its downgrade does nothing; node.region is new"),
+        ("raise RuntimeError('no')", Verdict.BAD, "it fails on the copy: Revision b2 (make b2) failed: RuntimeErr"),
+        ('op.drop_column("node", "region")', Verdict.GOOD, "it brings all back"),
+        (LESS, Verdict.BAD, "it does not bring all back: node: 1 of 2 rows gone"),
+    ],
+)
+def test_every_broken_way_down_is_told(release: Release, back: str, verdict: Verdict, text: str) -> None:
+    release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))', back)
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    found = _answer(release, Question.WAY_DOWN)
+    assert (found.verdict, found.text.startswith(text)) == (verdict, True), found.text
+
+
+def test_what_the_trial_may_not_reach_is_unknown_not_safe(release: Release, tmp_path: Path) -> None:
+    release.migration("b2", "a1", f"__import__('subprocess').run(['touch', '{tmp_path}/made'])")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    found = _answer(release, Question.DATA)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "it would start" in found.text
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_migration_that_goes_its_own_way_to_the_live_database_is_tried_on_the_copy(release: Release) -> None:
+    (release.checkout / "panel_db.py").write_text(
+        f"import sqlite3\ndef connect():\n    return sqlite3.connect({str(release.database)!r}, isolation_level=None)"
+    )
+    release.migration("b2", "a1", "__import__('panel_db').connect().execute('DELETE FROM node WHERE id = 1')")
+    trial = _tried(release)
+    assert [str(loss) for loss in trial.tried[0].losses] == ["node: 1 of 2 rows gone"]
+    assert release.rows("SELECT count(*) FROM node") == [(2,)]
+
+
+def test_the_copy_is_of_this_runs_backup(release: Release) -> None:
+    release.migration("b2", "a1", "op.execute('DELETE FROM node')")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    job = release.job("v1.1.0")
+    run(BackupTask().run(release.context("backup", job)))
+    release.rows("SELECT 1", "INSERT INTO node (notes) VALUES ('since the backup')")
+    run(MigrationCheckTask().run(release.context("migration-check", job)))
+    trial = release.value("trial")
+    assert (trial["of"], trial["rows"]) == ("the backup pre-deploy-v1.1.0", 2)
+    assert sorted(path.name for path in release.backups.iterdir() if path.name != ".lock") == [
+        "pre-deploy-v1.1.0.sqlite3",
+        "pre-deploy-v1.1.0.sqlite3.json",
+    ]
+
+
+def test_without_room_the_tables_alone_are_copied_and_that_is_said(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        free = 0
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Full)
+    release.migration("b2", "a1", "op.execute('DELETE FROM node')", "pass")
+    trial = _tried(release)
+    assert (trial.of, trial.rows) == ("its tables without their rows (no room for a copy)", None)
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    assert _answer(release, Question.DATA).verdict is Verdict.BAD  # by reading
+    assert "without their rows" in "\n".join(release.lines)
+
+
+def test_an_upgrade_that_does_another_thing_than_the_trial_is_a_failed_step(release: Release) -> None:
+    """The data became other since the backup."""
+    release.migration("b2", "a1", "op.execute(\"DELETE FROM node WHERE notes = 'later'\")")
+    release.tag("v1.1.0")
+    job = release.job("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    run(MigrationCheckTask().run(release.context("migration-check", job)))
+    release.rows("SELECT 1", "UPDATE node SET notes = 'later'")
+    release.git("checkout", "-q", "v1.1.0")
+    with pytest.raises(WorkFailed, match="node has 0 rows, and had 2: 2 more are gone than was shown"):
+        run(UpgradeTask().run(release.context("upgrade", job)))
+    change = next(c for c in release.made if c.kind is ChangeKind.DATABASE)
+    assert (change.state, change.after) == (ChangeState.DONE, {"revision": "b2"})
+
+
+def test_what_the_trial_saw_is_what_the_way_back_knows(release: Release) -> None:
+    release.migration(
+        "b2",
+        "a1",
+        'op.get_bind(); op.drop_column("node", "notes")',
+        'op.get_bind(); op.add_column("node", sa.Column("notes", sa.Text))',
+    )
+    release.migration(
+        "c3",
+        "b2",
+        'op.get_bind(); op.create_table("site", sa.Column("id", sa.Integer))',
+        'op.get_bind(); op.drop_table("site")',
+    )
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    job = release.job("v1.1.0")
+    run(MigrationCheckTask().run(release.context("migration-check", job)))
+    release.git("checkout", "-q", "v1.1.0")
+    run(UpgradeTask().run(release.context("upgrade", job)))
+    change = next(c for c in release.made if c.kind is ChangeKind.DATABASE)
+    kept: list[Any] = [(m["revision"], m["destructive"], m["takes"], m["drops"]) for m in change.before["pending"]]
+    assert kept == [("b2", True, {"node.notes": 1}, []), ("c3", False, {}, ["site"])]
