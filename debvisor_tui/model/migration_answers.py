@@ -74,6 +74,8 @@ def _not_tried(trial: Trial | None, tried: Tried | None) -> str:
         return f"it fails on the copy: {tried.up.error}"
     if trial is not None and trial.failed:
         return f"it was not tried: {trial.failed.revision} fails before it"
+    if trial is not None and trial.refused:
+        return f"it was not tried: {trial.refused.revision} could not be"
     if trial is not None and trial.unknown:
         return f"it was not tried: {trial.unknown}"
     return "it was not tried"
@@ -110,10 +112,10 @@ def _old_release(m: Migration, trial: Trial | None, tried: Tried | None) -> Answ
     if trial and tried and tried.up.done:
         if breaks := list(trial.breaks_of(m.revision)):
             return Answer(question, Verdict.BAD, "; ".join(map(str, breaks)), True)
-        if tried.narrows:
-            text = f"{'; '.join(tried.narrows)}: what it writes may be refused"
-            return Answer(question, Verdict.BAD, text, True)
         fit = trial.fit
+        if narrows := [rule for rule in tried.narrows if not fit.knows(rule)]:
+            text = f"{'; '.join(narrows)}: what it writes may be refused"
+            return Answer(question, Verdict.BAD, text, True)
         if fit.tables and (fit.written == fit.tables or not harmful):
             text = f"it reads its {counted(fit.tables, 'table')}, and writes to {fit.written} of them"
             return Answer(question, Verdict.GOOD, text, True)

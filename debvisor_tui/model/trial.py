@@ -1,5 +1,6 @@
 """What came of trying a release's migrations on a copy of the data: up, down again, and up once more."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -93,12 +94,18 @@ class Fit:
     tables: int = 0
     written: int = 0
     breaks: tuple[Break, ...] = ()
+    keeps: tuple[str, ...] = ()
     unknown: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         breaks = tuple(Break(**one) for one in data["breaks"])
-        return cls(data["tables"], data["written"], breaks, data["unknown"])
+        return cls(data["tables"], data["written"], breaks, tuple(data["keeps"]), data["unknown"])
+
+    def knows(self, narrowing: str) -> bool:
+        """Does it keep to that by itself? `narrowing`: as of :func:`debvisor_tui.model.schema.narrowings`."""
+        rule = re.sub(r" has got (unique|foreign key) (?:index \S+ )?(\([^)]*\)).*", r" \1 \2", narrowing)
+        return rule in self.keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,11 @@ class Trial:
     def failed(self) -> Tried | None:
         """The revision that fails on the way up."""
         return next((tried for tried in self.tried if tried.up.error and not tried.up.refused), None)
+
+    @property
+    def refused(self) -> Tried | None:
+        """The revision that could not be brought to its end, because its code asked for what a trial may not have."""
+        return next((tried for tried in self.tried if tried.up.refused), None)
 
     def breaks_of(self, revision: str) -> Iterator[Break]:
         """Those that are this revision's doing: it is the last that touched their table, or the last of all."""

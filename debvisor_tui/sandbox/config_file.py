@@ -57,7 +57,11 @@ def write_config(layout: Layout, port: int, monitor: str) -> None:
         url=layout.database_url,
         alembic_ini=str(layout.checkout / "alembic.ini"),
         python=sys.executable,
-        environment={"DATABASE_URL": layout.database_url, "PYTHONDONTWRITEBYTECODE": "1"},
+        environment={
+            "DATABASE_URL": layout.database_url,
+            "PANEL_FAULTS": str(layout.faults),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
     table(
         "backup",

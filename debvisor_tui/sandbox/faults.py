@@ -29,7 +29,13 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             Fault("crash", "the new release ends right after its start"),
             Fault("errors", "the new release answers about 10 % of its pages with 500"),
             Fault("slow", "the new release answers slowly: p95 about 600 ms"),
-            Fault("migration-fails", "the second of three migrations fails half-way", "v1.3.0"),
+            Fault("migration-fails", "the second of three migrations fails, on the copy already", "v1.3.0"),
+            Fault(
+                "half-migrated", "the second of three migrations is fine on the copy, and fails half-way", "v1.3.0"
+            ),
+            Fault("cascade", "a table is rebuilt, and takes the rows of another with it"),
+            Fault("way-down-broken", "the migrations go up, and not down again"),
+            Fault("unknown-sql", "a migration starts a program: what it does cannot be tried"),
             Fault("ci-red", "the pipeline of every later commit failed in its integration tests"),
             Fault("login-broken", "the new release's login form has lost its CSRF token"),
             Fault("backup-fails", "the backup folder cannot be written to"),

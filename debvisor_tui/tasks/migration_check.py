@@ -206,6 +206,8 @@ def summary_of(trial: Trial) -> str:
         return f"not tried {on}: {trial.unknown}"
     if failed := trial.failed:
         return f"tried {on}: {failed.revision} fails"
+    if refused := trial.refused:
+        return f"tried {on}, but not {refused.revision} and what comes after it: {refused.up.refused[0]}"
     lost = sum(bool(one.losses) for one in trial.tried)
     down = sum(one.down is None or not one.down.done or bool(one.down.left) for one in trial.tried)
     words = [f"{lost} of {len(trial.tried)} {'loses' if lost == 1 else 'lose'} data" if lost else "nothing is lost"]

@@ -25,7 +25,8 @@ class Hand:
         self.dir = sandbox.dir
 
     def run(self, *argv: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        env = {**os.environ, "DATABASE_URL": f"sqlite:///{self.dir / 'data' / 'panel.db'}"}
+        database = f"sqlite:///{self.dir / 'data' / 'panel.db'}"
+        env = {**os.environ, "DATABASE_URL": database, "PANEL_FAULTS": str(self.dir / "faults.json")}
         return subprocess.run(
             argv, cwd=cwd or self.dir, env=env, capture_output=True, text=True, timeout=30, check=False
         )
@@ -37,6 +38,10 @@ class Hand:
 
     def alembic(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return self.run(sys.executable, "-m", "alembic", *arguments, cwd=self.dir / "checkout")
+
+    def cli(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        config = str(self.dir / "debvisor.toml")
+        return self.run(sys.executable, "-m", "debvisor_tui.cli.playbook", "--config", config, *arguments)
 
     def panelctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return self.run(sys.executable, "panelctl", *arguments)

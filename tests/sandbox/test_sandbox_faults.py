@@ -129,6 +129,53 @@ def test_migration_fails_half_way_and_goes_on_once_mended(hand: Hand) -> None:
     assert hand.alembic("upgrade", "head").returncode == 0
 
 
+def _check(hand: Hand, fault: str) -> str:
+    """What `db check` finds of the release that is practised with."""
+    hand.sandbox.set_fault(fault)
+    hand.git("merge", "--quiet", "--ff-only", FAULTS[fault].version)
+    return hand.cli("db", "check").stdout
+
+
+def _state(hand: Hand) -> tuple[str, int, bool]:
+    """The revision, how many machines there are, and whether the windows' table is there."""
+    with closing(sqlite3.connect(hand.dir / "data" / "panel.db")) as database:
+        (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        (machines,) = database.execute("SELECT count(*) FROM vm").fetchone()
+        names = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    return revision, machines, "maintenance_window" in names
+
+
+def test_a_cascade_is_found_on_the_copy_and_happens(hand: Hand) -> None:
+    assert "data is lost: vm: all 60 rows gone (revision b1f0a7c3d2e4" in _check(hand, "cascade")
+    assert _state(hand)[1] == 60
+    assert hand.alembic("upgrade", "head").returncode == 0
+    assert _state(hand) == ("c48d9e6a1b70", 0, True)
+
+
+def test_half_migrated_is_fine_on_the_copy_and_leaves_a_table_behind(hand: Hand) -> None:
+    said = _check(hand, "half-migrated")
+    assert "1 of 3 loses data" in said  # node.notes, as without the fault
+    assert "fails" not in said
+    assert hand.alembic("upgrade", "head").returncode == 1
+    assert _state(hand) == ("b1f0a7c3d2e4", 61, True)
+    hand.sandbox.set_fault(None)
+
+
+def test_a_broken_way_down_is_found_on_the_copy_and_happens(hand: Hand) -> None:
+    assert "the way down: it fails on the copy: Revision c48d9e6a1b70" in _check(hand, "way-down-broken")
+    assert hand.alembic("upgrade", "head").returncode == 0
+    failed = hand.alembic("downgrade", "base")
+    assert "ix_vm_names is not there" in failed.stderr
+    assert _state(hand)[0] == "c48d9e6a1b70"
+
+
+def test_unknown_sql_is_not_known_and_does_no_harm(hand: Hand) -> None:
+    assert "not known: it could not be tried: it would start true (revision b1f0a7c3d2e4" in _check(
+        hand, "unknown-sql"
+    )
+    assert hand.alembic("upgrade", "head").returncode == 0
+
+
 def test_ci_is_red_for_the_later_commits_alone(hand: Hand) -> None:
     def results(version: str) -> set[str]:
         commit = hand.git("rev-parse", f"{version}^{{commit}}").strip()
@@ -152,4 +199,8 @@ def test_nobody_can_write_a_backup_not_even_root(hand: Hand) -> None:
 
 
 def test_every_fault_is_tried_here() -> None:
-    assert set(FAULTS) == {*SHOWS, "crash", "migration-fails", "ci-red", "backup-fails"}
+    assert set(FAULTS) == {
+        *SHOWS,
+        *("crash", "migration-fails", "ci-red", "backup-fails"),
+        *("cascade", "half-migrated", "way-down-broken", "unknown-sql"),
+    }

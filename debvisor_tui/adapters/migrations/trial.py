@@ -96,7 +96,13 @@ class _Fitness:
 def _fit(answer: Mapping[str, Any]) -> Fit:
     breaks = tuple(Break(str(b["table"]), str(b["what"]), str(b["why"])) for b in answer["breaks"])
     tables = int(answer["tables"])
-    return Fit(tables, int(answer["written"]), breaks, "" if tables else "its env.py gives alembic no metadata")
+    return Fit(
+        tables=tables,
+        written=int(answer["written"]),
+        breaks=breaks,
+        keeps=tuple(map(str, answer["keeps"])),
+        unknown="" if tables else "its env.py gives alembic no metadata",
+    )
 
 
 @dataclass(slots=True)

@@ -27,10 +27,11 @@ Found = Dict[Tuple[str, str], str]  # noqa: UP006 - (table, what was done): what
 
 def fit(release: Release, tell: Tell) -> Json:
     """{"tables": how many it maps, "written": in how many of them a row could be tried, "breaks": [{"table", "what":
-    "read" | "write", "why"}]}; no tables if env.py gives no metadata."""
-    before = _ask(release)
+    "read" | "write", "why"}], "keeps": what it keeps to by itself}; no tables if env.py gives no metadata."""
+    keeps: List[str] = []  # noqa: UP006
+    before = _ask(release, keeps)
     tell({"event": "asked"})  # answered when the copy is upgraded
-    after = _ask(release) if before else {}
+    after = _ask(release, []) if before else {}
     worse = [key for key, why in before.items() if not why and after.get(key)]
     gone = {table for table, what in worse if what == "read"}
     breaks = [
@@ -39,26 +40,40 @@ def fit(release: Release, tell: Tell) -> Json:
         if what == "read" or table not in gone  # what cannot be read is not told again as what cannot be written
     ]
     written = sum(what == "write" and not why for (_, what), why in before.items())
-    return {"tables": len(before) // 2, "written": written, "breaks": breaks}
+    return {"tables": len(before) // 2, "written": written, "breaks": breaks, "keeps": keeps}
 
 
-def _ask(release: Release) -> Found:
+def _ask(release: Release, keeps: List[str]) -> Found:  # noqa: UP006
     """Everything that the mapped tables are asked, and what came of it."""
     found: Found = {}
+    tables: List[Any] = []  # noqa: UP006
+    engines: List[Any] = []  # noqa: UP006
+
+    def ask_all(engine: Any) -> None:
+        for table in tables:
+            for what, ask in (("read", _read), ("write", _write)):
+                found[(str(table.fullname), what)] = _tried(engine, ask, table)
 
     def work(rev: Any, context: Any) -> Any:
         given = context.opts.get("target_metadata")
-        many = given if isinstance(given, (list, tuple)) else [given]
-        for metadata in many:
-            for table in getattr(metadata, "sorted_tables", ()):
-                for what, ask in (("read", _read), ("write", _write)):
-                    found[(str(table.fullname), what)] = _tried(context.connection.engine, ask, table)
+        for metadata in given if isinstance(given, (list, tuple)) else [given]:
+            tables.extend(getattr(metadata, "sorted_tables", ()))
+        engine = context.connection.engine
+        if getattr(engine.dialect, "is_async", False):
+            ask_all(engine)  # only in here can it be used as others are
+        else:
+            engines.append(engine)  # env.py's own transaction may hold what we would ask for
         return []
 
     closed = release.closed
     assert closed is not None  # noqa: S101 - it is only run with --look
     with closed.trying(), quietly():
         release.run_env(work, dont_mutate=True)
+        for engine in engines[:1]:
+            ask_all(engine)
+            engine.dispose()
+    for table in tables:
+        keeps.extend(_keeps(table))
     return found
 
 
@@ -77,6 +92,19 @@ def _tried(engine: Any, ask: Any, table: Any) -> str:
 
 def _read(connection: Any, table: Any) -> None:
     connection.execute(table.select().limit(1)).fetchall()
+
+
+def _keeps(table: Any) -> List[str]:  # noqa: UP006
+    """The rules that the release knows of, and so keeps to: a constraint that says the same is no surprise to it."""
+    rules = [f"{table.fullname}.{column.name} must be given" for column in table.columns if not column.nullable]
+    for rule in [*table.constraints, *table.indexes]:
+        columns = ", ".join(column.name for column in getattr(rule, "columns", ()))
+        kind = type(rule).__name__
+        if kind == "UniqueConstraint" or (kind == "Index" and rule.unique):
+            rules.append(f"{table.fullname} unique ({columns})")
+        if kind == "ForeignKeyConstraint":
+            rules.append(f"{table.fullname} foreign key ({columns})")
+    return rules
 
 
 class NotTried(Exception):

@@ -111,6 +111,8 @@ def _tried_on(trial: Trial) -> str:
         return f"no: {trial.unknown}"
     rows = f", {format_count(trial.rows)} rows" if trial.rows is not None else ""
     ended = f", up to {trial.failed.revision}, which fails" if trial.failed else ", up, down and up"
+    if trial.refused:
+        ended = f", up to {trial.refused.revision}, which could not be tried"
     return f"on a copy of {trial.of}{rows}{ended}, in {format_duration(trial.seconds)}"
 
 

@@ -25,7 +25,7 @@ def upgrade() -> None:
     op.create_table(
         "vm",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("node_id", sa.Integer, sa.ForeignKey("node.id"), nullable=False),
+        sa.Column("node_id", sa.Integer, sa.ForeignKey("node.id", ondelete="CASCADE"), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("cpus", sa.Integer, nullable=False),
         sa.Column("memory_gb", sa.Integer, nullable=False),
