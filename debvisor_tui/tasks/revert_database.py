@@ -70,8 +70,14 @@ async def _code_that_knows_the_way(ctx: StepContext) -> AsyncIterator[CodeRunner
     if not newer.identity or (await source.installed()).is_same_code(newer):
         yield None
         return
-    ctx.log(f"going down with the code of {newer.version}, which is not in place any more")
-    async with source.code(newer) as code:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            code = await stack.enter_async_context(source.code(newer))
+        except WorkFailed as error:
+            ctx.log(f"going down with the code in place: {error.what}")
+            code = None
+        else:
+            ctx.log(f"going down with the code of {newer.version}, which is not in place any more")
         yield code
 
 

@@ -94,10 +94,20 @@ def test_db_check_marks_what_destroys_and_counts_it(panel: Panel) -> None:
     panel.put_in_place("v1.2.0")
     told = panel.cli("debvisor-cli db check").stdout
     assert "DESTROYS drop column node.notes" in told
-    assert "drop column node.notes: 12 values" in told
+    assert "data is lost: node.notes: all 12 values gone" in told
+    assert "tried on a copy of the database as it is now" in told
+    read = panel.cli("debvisor-cli db check --no-trial").stdout
+    assert "drop column node.notes: 12 values" in read
+    assert "tried" not in read
     document = json.loads(panel.cli("debvisor-cli db check --json").stdout)
     assert document["losses"] == {"node.notes": 12}
-    assert document["destructive"] == [document["head"]]
+    last = document["answers"][document["head"]]
+    assert [(a["question"], a["verdict"], a["tried"]) for a in last[:3]] == [
+        ("data", "bad", True),
+        ("old release", "bad", False),
+        ("way down", "bad", True),
+    ]
+    assert document["destructive"] == ["c48d9e6a1b70", document["head"]]  # a unique index, and a column
 
 
 def test_a_restore_without_a_terminal_needs_yes(panel: Panel) -> None:

@@ -42,18 +42,23 @@ def call(host: Host, *words: str) -> str:
 
 
 def put_in_place(journal: Path, folder: Path) -> None:
-    """The older journal, as if its target had always been in `folder`."""
+    """The older journal, as if its target had always been the sandbox in `folder`."""
     for side in ("", "-wal", "-shm"):
         journal.with_name(journal.name + side).unlink(missing_ok=True)
     shutil.copyfile(MADE, journal)
     with closing(sqlite3.connect(journal)) as db, db:
-        for table in ("change", "evidence", "child", "step"):
+        names = {"/srv/sandbox": str(folder)}
+        runs = "SELECT to_version, to_commit FROM run UNION SELECT from_version, from_commit FROM run"
+        for version, commit in db.execute(runs).fetchall():
+            argv = ["git", "-C", str(folder / "checkout"), "rev-parse", f"{version}^{{commit}}"]
+            names[commit] = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+        for table in ("run", "change", "evidence", "child", "step"):
             for column in [row[1] for row in db.execute(f"PRAGMA table_info({table})")]:
-                db.execute(
-                    f"UPDATE {table} SET {column} = replace({column}, '/srv/sandbox', ?)"
-                    f" WHERE typeof({column}) = 'text'",
-                    (str(folder),),
-                )
+                for old, new in names.items():
+                    statement = (
+                        f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE typeof({column}) = 'text'"
+                    )
+                    db.execute(statement, (old, new))
 
 
 def history_of(path: Path) -> tuple[list[tuple[int, Artifact, Artifact, RunState]], list[str], list[int]]:

@@ -16,6 +16,8 @@ from debvisor_tui.adapters.migrations.alembic import current_revision, history, 
 from debvisor_tui.adapters.migrations.alembic_probe import probe_recorder
 from debvisor_tui.adapters.migrations.alembic_probe.probe_recorder import describe
 from debvisor_tui.adapters.migrations.alembic_probe.probe_release import place_of
+from debvisor_tui.adapters.migrations.reading import read_migration
+from debvisor_tui.adapters.migrations.sql import read_sql
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Migration
@@ -36,7 +38,7 @@ def _of(up: str, down: str | None = "pass", dialect: str = "sqlite") -> Migratio
     code += f"def upgrade():\n    {up}\n" + (f"def downgrade():\n    {down}\n" if down is not None else "")
     exec(compile(code, module.__file__, "exec"), module.__dict__)  # noqa: S102 - the text stands above
     script = types.SimpleNamespace(revision="m1", doc="make m1", down_revision="m0", module=module)
-    return Migration.from_json(describe(script, dialect))
+    return read_migration(describe(script, dialect), dialect)
 
 
 BATCH = 'with op.batch_alter_table("node") as b: '
@@ -63,7 +65,24 @@ BATCH = 'with op.batch_alter_table("node") as b: '
         (BATCH + 'b.alter_column("a", existing_type=sa.Integer(), type_=sa.BigInteger())', False, ""),
         (BATCH + 'b.alter_column("a", existing_type=sa.BigInteger(), type_=sa.Integer())', True, "node.a"),
         (BATCH + 'b.alter_column("a", existing_type=sa.String(5), type_=sa.Text())', False, ""),
-        (BATCH + 'b.alter_column("a", nullable=False)', False, ""),
+        (BATCH + 'b.alter_column("a", nullable=False)', True, ""),
+        (BATCH + 'b.alter_column("a", nullable=True)', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Enum("x"), type_=sa.Enum("x", "y"))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Enum("x", "y"), type_=sa.Enum("y"))', True, "node.a"),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Enum("x"), type_=sa.String(8))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Float(), type_=sa.Float(53))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Float(53), type_=sa.Float(24))', True, "node.a"),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Integer(), type_=sa.Numeric(5, 2))', True, "node.a"),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Integer(), type_=sa.Numeric(12, 2))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Numeric(8, 2), type_=sa.Numeric(10, 3))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Integer(), type_=sa.String(20))', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.Date(), type_=sa.DateTime())', False, ""),
+        (BATCH + 'b.alter_column("a", existing_type=sa.DateTime(), type_=sa.Date())', True, "node.a"),
+        ('op.create_index("ix", "node", ["notes"], unique=True)', True, ""),
+        ('op.create_unique_constraint("u", "node", ["notes"])', True, ""),
+        ('op.create_foreign_key("f", "node", "site", ["a"], ["id"])', True, ""),
+        ('op.get_context().execute("DROP TABLE node")', True, "node"),
+        ('op.get_context().impl.drop_table(sa.Table("node", sa.MetaData()))', True, "node"),
         ("op.execute(\"UPDATE node SET notes = 'x'\")", True, "node.notes"),
         ("op.execute(\"UPDATE node SET notes = 'x' WHERE notes IS NULL\")", False, ""),
         ('op.execute(sa.text("DELETE FROM node WHERE id > 5"))', True, "node"),
@@ -81,6 +100,49 @@ def test_each_operation_is_judged(statement: str, destroys: bool, drops: str) ->
     assert found.unknown == ""
     assert [(op.destructive, op.drops) for op in found.operations] == [(destroys, drops)]
     assert found.destructive is destroys
+
+
+#: Statement, dialect, and of each operation what it is and takes.
+SQL = [
+    ("ALTER TABLE t DROP CONSTRAINT c, DROP COLUMN d", "postgresql", [("destroys", "t.d")]),
+    ("ALTER TABLE t ALTER COLUMN a DROP DEFAULT, DROP COLUMN b", "postgresql", [("destroys", "t.b")]),
+    ("ALTER TABLE t ALTER COLUMN c TYPE integer USING c::integer", "postgresql", [("destroys", "t.c")]),
+    ("ALTER TABLE t MODIFY COLUMN c VARCHAR(10)", "mysql", [("destroys", "t.c")]),
+    ("ALTER TABLE t CHANGE COLUMN a b INT", "mariadb", [("breaks", ""), ("destroys", "t.a")]),
+    ("UPDATE t SET a = NULL WHERE id > 0", "sqlite", [("destroys", "t.a")]),
+    ('UPDATE "t" AS x SET a = 1', "sqlite", [("destroys", "t.a")]),
+    ("UPDATE t SET a = 1 WHERE a IS NULL AND id > 3", "sqlite", [("", "")]),
+    ("UPDATE t SET a = 1 WHERE a IS NULL OR id > 3", "sqlite", [("destroys", "t.a")]),
+    ("UPDATE a SET x = b.y FROM b WHERE a.id = b.id", "postgresql", [("destroys", "a.x")]),
+    ("MERGE INTO t USING s ON t.i=s.i WHEN MATCHED THEN UPDATE SET a=1", "postgresql", [("destroys", "t")]),
+    ("CREATE OR REPLACE TABLE t (id int)", "mysql", [("destroys", "t")]),
+    ("ALTER TABLE t CONVERT TO CHARACTER SET latin1", "mysql", [("unknown", "")]),
+    ("DROP VIEW v CASCADE", "postgresql", [("unknown", "")]),
+    ("SELECT drop_everything()", "postgresql", [("unknown", "")]),
+    ("SELECT setval('s', max(id)) FROM t", "postgresql", [("", "")]),
+    ("INSERT OR REPLACE INTO a VALUES (1)", "sqlite", [("destroys", "a")]),
+    ("INSERT INTO a VALUES (1) ON CONFLICT (id) DO UPDATE SET x = 1", "sqlite", [("destroys", "a")]),
+    ("INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING", "sqlite", [("", "")]),
+    ("TRUNCATE TABLE a, b", "postgresql", [("destroys", "a"), ("destroys", "b")]),
+    ("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "postgresql", [("destroys", "t")]),
+    ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", "postgresql", [("breaks", "")]),
+    ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", "postgresql", [("breaks", "")]),
+    ("ALTER TABLE t ADD COLUMN a int NOT NULL", "sqlite", [("breaks", "")]),
+    ("ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 0", "sqlite", [("", "")]),
+    ("ALTER TABLE t RENAME COLUMN a TO b", "sqlite", [("breaks", "")]),
+    ("ALTER TYPE e ADD VALUE 'x'", "postgresql", [("", "")]),
+    ("ALTER TABLE t SET UNLOGGED", "postgresql", [("unknown", "")]),
+    ("COMMENT ON TABLE t IS 'DROP TABLE t'", "postgresql", [("", "")]),
+    ("no SQL at all", "sqlite", [("unknown", "")]),
+    ("CREATE TABLE n (i int); DROP TABLE o", "sqlite", [("", ""), ("destroys", "o")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "dialect", "wanted"), SQL)
+def test_raw_sql_is_parsed_and_safe_only_if_known_to_be(
+    statement: str, dialect: str, wanted: list[tuple[str, str]]
+) -> None:
+    assert [(op.effect, op.drops) for op in read_sql(statement, dialect, set())] == wanted
 
 
 def test_what_a_revision_made_itself_may_be_filled_and_dropped_by_it() -> None:

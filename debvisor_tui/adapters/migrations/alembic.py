@@ -8,6 +8,7 @@ from typing import Any
 from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.migrations.probe import OnEvent, Probe, existing, room
 from debvisor_tui.adapters.migrations.protocol import CodeRunner
+from debvisor_tui.adapters.migrations.reading import read_migration
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import DebvisorError
@@ -82,7 +83,10 @@ async def standing(settings: Settings) -> dict[str, Any]:
 
 async def pending(settings: Settings, execute: Executor = run_quietly, code: CodeRunner | None = None) -> Pending:
     """What an upgrade to the head of `code`, by default the code in place, would do. Nothing is changed."""
-    return Pending.from_json(await _look(settings, execute, "pending", code))
+    found = await _look(settings, execute, "pending", code)
+    migrations = tuple(read_migration(recorded, found["dialect"]) for recorded in found["pending"])
+    refused = tuple(found["refused"])
+    return Pending(found["current"], found["head"], migrations, refused, str(found.get("elsewhere", "")))
 
 
 async def history(settings: Settings, execute: Executor = run_quietly) -> tuple[Revision, ...]:

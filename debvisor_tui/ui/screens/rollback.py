@@ -129,10 +129,11 @@ class RollbackScreen(DebvisorScreen[None]):
         try:
             plan = await query_client.ask_rollback(self.session.settings, self.session.places, run, options)
         except DebvisorError as error:
-            self.failure = error
-        else:
-            if options == self.options:
-                self.plan = plan
+            plan, self.failure = None, error
+        if not self.children:  # the screen was left meanwhile
+            return
+        if plan is not None and options == self.options:
+            self.plan = plan
         self.counting = False
 
     # -- what is shown ------------------------------------------------------------------------------------------

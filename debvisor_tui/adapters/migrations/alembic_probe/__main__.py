@@ -76,7 +76,7 @@ def pending(release: Release, tree: str) -> Json:
                 row["unknown"] = row["unknown"] or f"it was read from {folder}, which is not the release's own"
         answer = {"current": joined(stands), "head": release.head(), "pending": found}
     refused = [refusal.what for refusal in release.closed.refusals] if release.closed else []
-    return {**answer, "refused": list(dict.fromkeys(refused))[:20]}
+    return {**answer, "dialect": release.dialect, "refused": list(dict.fromkeys(refused))[:20]}
 
 
 def move(release: Release, command: str, target: str, only: Optional[str], say: Say) -> Json:  # noqa: UP045

@@ -23,10 +23,14 @@ Json = Dict[str, Any]  # noqa: UP006
 LONGEST = 5.0  # seconds
 
 
-def operation(text: str, destructive: bool = False, drops: str = "", unknown: bool = False) -> Json:
-    """`unknown`: whether it destroys anything cannot be told, so it counts as destructive."""
+def operation(
+    text: str, destructive: bool = False, drops: str = "", unknown: bool = False, adds: str = "", sql: str = ""
+) -> Json:
+    """`unknown`: whether it destroys anything cannot be told, so it counts as destructive. `adds`: the table or
+    column that it makes. `sql`: statements whose meaning is for the asker to find out (../sql.py)."""
     shown = " ".join(text.split())[:400]
-    return {"text": shown, "destructive": destructive or unknown, "drops": drops, "unknown": unknown}
+    found = {"text": shown, "destructive": destructive or unknown, "drops": drops, "unknown": unknown}
+    return {**found, "adds": adds, "sql": sql}
 
 
 class Recorder:
@@ -61,17 +65,29 @@ class Recorder:
 
         with _installed(Operations(self.context)) as op:
             real = op.invoke
+            inside: List[Any] = []  # noqa: UP006
+            execute = self.context.impl._exec
+
+            def exec_(construct: Any, *args: Any, **kwargs: Any) -> Any:
+                if not inside:  # by op.get_context(), past the operations
+                    self.operations += self._execute(construct)
+                return execute(construct, *args, **kwargs)
+
+            _patch(self.context.impl, _exec=exec_)
 
             def get_context() -> _Context:
                 return _Context(self.context, self._no_database)
 
             def invoke(asked: Any) -> Any:
                 self.operations += self.describe(asked)
+                inside.append(asked)
                 try:
                     return real(asked)
                 except Exception as error:  # only the preview is lost, not what was recorded
                     self.buffer.write(f"-- not shown: {type(asked).__name__}: {first_line(error)}\n\n")
                     return None
+                finally:
+                    inside.pop()
 
             @contextmanager
             def batch_alter_table(table_name: str, schema: Optional[str] = None, **_: Any) -> Iterator[Any]:  # noqa: UP045
@@ -110,7 +126,7 @@ class Recorder:
         if name == "CreateTableOp":
             self.added.add(table)
             columns = sum(1 for c in asked.columns if type(c).__name__ == "Column")
-            return [operation(f"create table {table} ({columns} columns)")]
+            return [operation(f"create table {table} ({columns} columns)", adds=table)]
         if name == "DropTableOp":
             return [operation(f"drop table {table}", table not in self.added, table)]
         if name == "AddColumnOp":
@@ -131,7 +147,11 @@ class Recorder:
         if re.fullmatch(r"(Create|Drop)\w*(Index|Constraint|Key|Comment)Op", name):
             words = re.sub(r"(?<!^)(?=[A-Z])", " ", name[:-2]).lower()
             on = table or getattr(asked, "source_table", "")
-            return [operation(f"{words} {index or ''}" + (f" on {on}" if on else ""))]
+            text = f"{words} {index or ''}" + (f" on {on}" if on else "")
+            rule = "Constraint" in name or "ForeignKey" in name or "PrimaryKey" in name
+            if name.startswith("Create") and (rule or getattr(asked, "unique", False)) and on not in self.added:
+                return [operation(f"{text} (what the code from before writes may be refused)", True)]
+            return [operation(text)]
         return [operation(f"{name}: not known to this program", unknown=True)]
 
     def _add_column(self, table: str, column: Any) -> Json:
@@ -139,10 +159,10 @@ class Recorder:
         self.added.add(place)
         text = f"add column {place} {column.type!r}"
         if column.nullable or column.server_default is not None or column.computed or column.identity:
-            return operation(text)
+            return operation(text, adds=place)
         if table in self.added:
-            return operation(f"{text} not null")
-        return operation(f"{text} not null (the code from before cannot insert without it)", True)
+            return operation(f"{text} not null", adds=place)
+        return operation(f"{text} not null (the code from before cannot insert without it)", True, adds=place)
 
     def _alter_column(self, table: str, asked: Any) -> List[Json]:  # noqa: UP006
         place = f"{table}.{asked.column_name}"
@@ -157,10 +177,11 @@ class Recorder:
             text += " (values may not fit)" if narrows else ""
             found.append(operation(text, narrows, place if narrows else ""))
         if asked.modify_nullable is not None:
+            refuses = place not in self.added and table not in self.added
             found.append(
                 operation(f"allow NULL in {place}")
                 if asked.modify_nullable
-                else operation(f"forbid NULL in {place} (fails where there is one)")
+                else operation(f"forbid NULL in {place} (the code from before may write one)", refuses)
             )
         return found or [operation(f"alter column {place}")]
 
@@ -170,7 +191,7 @@ class Recorder:
                 sql = str(sql.compile(dialect=self.context.dialect))
             except Exception as error:
                 return [operation(f"SQL that cannot be read: {first_line(error)}", unknown=True)]
-        return [_scan(statement, self.added) for statement in _statements(sql)]
+        return [operation(f"SQL: {sql}", sql=sql[:100_000])] if sql.strip() else []
 
 
 def _patch(thing: Any, **methods: Any) -> None:
@@ -204,63 +225,62 @@ def _narrows(old: Any, new: Any) -> bool:
     """May values of type `old` not fit into `new`? When in doubt, yes."""
     import sqlalchemy as sa
 
-    if isinstance(new, type):
-        new = new()
-    if isinstance(old, type):
-        old = old()
+    old, new = (kind() if isinstance(kind, type) else kind for kind in (old, new))
     if old is None:
-        return True
-    if isinstance(new, sa.String) and not isinstance(new, sa.Enum) and new.length is None:
+        return not (_is_text(new) and new.length is None)
+    if repr(old) == repr(new):
         return False
-    if isinstance(old, sa.String) and isinstance(new, sa.String) and not isinstance(new, sa.Enum):
-        return old.length is None or (new.length or 0) < old.length
+    if isinstance(new, sa.Enum):
+        return not isinstance(old, sa.Enum) or not set(old.enums) <= set(new.enums)
+    if _is_text(new):
+        return new.length is not None and _longest(old) > new.length
+    if isinstance(old, sa.Boolean):
+        return not isinstance(new, (sa.Boolean, sa.Integer, sa.Numeric))
     if isinstance(old, sa.Integer) and isinstance(new, sa.Integer):
         return _width(new) < _width(old)
-    if isinstance(old, sa.Integer) and isinstance(new, sa.Numeric):
-        return False
-    return repr(old) != repr(new)
+    if isinstance(new, sa.Float):
+        bits = 53 if new.precision is None or type(new).__name__.startswith(("Double", "DOUBLE")) else new.precision
+        if isinstance(old, sa.Integer):
+            return 8 * _width(old) > bits
+        return not isinstance(old, sa.Float) or (old.precision or 53) > bits
+    if isinstance(new, sa.Numeric):
+        if new.precision is None:
+            return False
+        room, scale = new.precision - (new.scale or 0), new.scale or 0
+        if isinstance(old, sa.Integer):
+            return room < {2: 5, 4: 10, 8: 19}[_width(old)]
+        if isinstance(old, sa.Numeric) and not isinstance(old, sa.Float) and old.precision is not None:
+            return room < old.precision - (old.scale or 0) or scale < (old.scale or 0)
+        return True
+    if isinstance(new, sa.LargeBinary) and isinstance(old, sa.LargeBinary):
+        return new.length is not None and (old.length is None or new.length < old.length)
+    if isinstance(old, sa.Date) and not isinstance(old, sa.DateTime):
+        return not isinstance(new, sa.DateTime)
+    return True
+
+
+def _is_text(kind: Any) -> bool:
+    import sqlalchemy as sa
+
+    return isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
+
+
+def _longest(kind: Any) -> float:
+    """Characters that a value of `kind` may need as text."""
+    import sqlalchemy as sa
+
+    if isinstance(kind, sa.Enum):
+        return max(map(len, kind.enums), default=0)
+    if isinstance(kind, sa.Integer):
+        return {2: 6, 4: 11, 8: 20}[_width(kind)]
+    length = getattr(kind, "length", None)
+    return length if _is_text(kind) and length is not None else float("inf")
 
 
 def _width(integer: Any) -> int:
     import sqlalchemy as sa
 
     return 8 if isinstance(integer, sa.BigInteger) else 2 if isinstance(integer, sa.SmallInteger) else 4
-
-
-_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
-_NAME = r'[`"\[]?([\w.]+)[`"\]]?'
-_DROPS = (
-    (re.compile(rf"\bDROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", re.I), "{0}"),
-    (re.compile(rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?{_NAME}\s+.*?\bDROP\s+(?:COLUMN\s+)?{_NAME}", re.I), "{0}.{1}"),
-    (re.compile(rf"\bTRUNCATE\s+(?:TABLE\s+)?{_NAME}", re.I), "{0}"),
-    (re.compile(rf"\bDELETE\s+FROM\s+{_NAME}", re.I), "{0}"),
-)
-_UPDATE = re.compile(rf"\bUPDATE\s+(?:ONLY\s+|OR\s+\w+\s+)?{_NAME}\s+SET\s+(.*)", re.I | re.DOTALL)
-_HARMLESS_DROP = re.compile(r"\bDROP\s+(INDEX|TRIGGER|VIEW|CONSTRAINT|DEFAULT|NOT\s+NULL)\b", re.I)
-_SUSPECT = re.compile(r"\b(DROP|DELETE|TRUNCATE|RENAME|REPLACE\s+INTO|EXECUTE|CALL|DO)\b", re.I)
-
-
-def _statements(sql: str) -> List[str]:  # noqa: UP006
-    """The statements in `sql`, without comments; texts in quotes are emptied, so that no word in them counts."""
-    return [s.strip() for s in _NOISE.sub(lambda m: "''" if m[0][0] == "'" else " ", sql).split(";") if s.strip()]
-
-
-def _scan(statement: str, added: set[str]) -> Json:
-    text = "SQL: " + statement
-    if _HARMLESS_DROP.search(statement):
-        return operation(text)
-    for pattern, place in _DROPS:
-        found = pattern.search(statement)
-        if found:
-            drops = place.format(*found.groups())
-            return operation(text, drops not in added, drops)
-    update = _UPDATE.search(statement)
-    if update and not re.search(r"\bWHERE\b", update[2], re.I):
-        columns = [f"{update[1]}.{c}" for c in re.findall(r'(?:^|,)\s*[`"\[]?(\w+)[`"\]]?\s*=', update[2])]
-        if update[1] in added or (columns and all(c in added for c in columns)):
-            return operation(text)
-        return operation(f"{text} (overwrites every row)", True, columns[0] if len(columns) == 1 else update[1])
-    return operation(text, unknown=bool(_SUSPECT.search(statement)))
 
 
 @contextmanager
