@@ -13,6 +13,7 @@ from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.trial import Trial, Tried
 from debvisor_tui.model.wording import counted
 
+NOTHING_TODAY = "nothing is lost today"
 NOT_WHAT_WAS_LOST = "it brings the schema back, not what was lost"
 SLOW = 1.0  # seconds that writers may wait before it is said
 
@@ -85,14 +86,24 @@ def _data(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
     read = [op.drops for op in m.operations if op.effect is Effect.DESTROYS]
     unread = m.unknown or next((op.text for op in m.operations if op.effect is Effect.UNKNOWN), "")
     if trial and tried and tried.up.done and trial.with_rows:
+        renamed = any(op.text.startswith("rename ") for op in m.operations)
+        empty = () if renamed else tried.empty
+        gone = [f"{name} goes, and is empty" for name in empty]
         if tried.losses:
-            return Answer(Question.DATA, Verdict.BAD, "; ".join(map(str, tried.losses)), True)
+            return Answer(Question.DATA, Verdict.BAD, "; ".join([*map(str, tried.losses), *gone]), True)
+        if gone:
+            return Answer(Question.DATA, Verdict.BAD, f"{'; '.join(gone)}: {NOTHING_TODAY}", True)
+        unseen = [name for name in (*tried.rewrites, *read) if trial.before.get(name.partition(".")[0]) == 0]
+        if unseen:
+            named = ", ".join(dict.fromkeys(unseen))
+            return Answer(
+                Question.DATA, Verdict.BAD, f"{named} removed or overwritten, and empty: {NOTHING_TODAY}", True
+            )
         large = [table for table in tried.touched if table in trial.uncompared]
         if large and unread:
             text = f"{', '.join(large)}: too large to compare its values one by one ({unread})"
             return Answer(Question.DATA, Verdict.UNKNOWN, text, True)
-        lost = f"nothing is lost today: {', '.join(read)} is empty" if read else "no row and no value was lost"
-        return Answer(Question.DATA, Verdict.GOOD, lost, True)
+        return Answer(Question.DATA, Verdict.GOOD, "no row and no value was lost", True)
     why = _not_tried(trial, tried)
     if tried and tried.up.done:
         why = "the copy had no rows"

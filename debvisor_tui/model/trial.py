@@ -30,10 +30,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One revision. `losses`: what was there and is not any more; `changes`: of the schema, in words; `touched`: the
+    """One revision. `losses`: what was there and is not any more; `touched`: the
     tables that it wrote to or changed. `whole`: a failure of it is undone as a whole.
 
     `adds`: the schema only grew; `narrows`: in which ways it may refuse now what the release from before writes.
+    `empty`: the tables and columns that went and held nothing; `changes`: of the schema, in words; `rewrites`: the
+    tables and columns whose values its own statements remove or overwrite, whether or not there were any.
     `drops`: the tables and columns that going down took away; `down`, `again`: None where it did not come to that.
     """
 
@@ -42,6 +44,8 @@ class Tried:
     losses: tuple[Loss, ...] = ()
     changes: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
     whole: bool = False
     adds: bool = False
     narrows: tuple[str, ...] = ()
@@ -64,6 +68,8 @@ class Tried:
             losses=tuple(Loss(**loss) for loss in data["losses"]),
             changes=tuple(data["changes"]),
             touched=tuple(data["touched"]),
+            empty=tuple(data["empty"]),
+            rewrites=tuple(data["rewrites"]),
             whole=data["whole"],
             adds=data["adds"],
             narrows=tuple(data["narrows"]),

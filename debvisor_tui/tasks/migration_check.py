@@ -15,7 +15,15 @@ from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Effect, Migration
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.gates import GateKind
-from debvisor_tui.model.migration_answers import ASKED, NOT_WHAT_WAS_LOST, Answer, Question, Verdict, answers
+from debvisor_tui.model.migration_answers import (
+    ASKED,
+    NOT_WHAT_WAS_LOST,
+    NOTHING_TODAY,
+    Answer,
+    Question,
+    Verdict,
+    answers,
+)
 from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
@@ -71,6 +79,8 @@ async def show(ctx: StepContext, found: Pending, trial: Trial | None, *, unseen:
     if trial is not None:
         await ctx.evidence("trial", summary_of(trial), {**trial.to_json(), "artifact": exact})
         ctx.log(summary_of(trial))
+        if trial.open:
+            ctx.log(f"while it was tried: {trial.open}")
     for migration in found.migrations:
         for line in describe(migration, trial):
             ctx.log(line)
@@ -137,7 +147,9 @@ def warn(
     if not dangers:
         return None
     if (Question.DATA, Verdict.BAD) in bad:
-        question = "These migrations delete data. Continue?"
+        nothing_today = all("data is lost" not in danger for danger in dangers) and trial is not None
+        what = "remove what is empty today" if nothing_today else "delete data"
+        question = f"These migrations {what}. Continue?"
     elif (Question.DATA, Verdict.UNKNOWN) in bad:
         question = "What these migrations do to the data is not known. Continue?"
     elif (Question.OLD_RELEASE, Verdict.BAD) in bad:
@@ -166,7 +178,8 @@ def _in_full(m: Migration, answer: Answer, losses: Mapping[str, int | None]) -> 
         breaks = [op for op in m.operations if op.effect is Effect.BREAKS]
         return [f"the old release breaks: {op.text}" for op in breaks]  # what destroys is told with the data
     if answer.tried:
-        return [f"data is lost: {answer.text}"] if answer.verdict is Verdict.BAD else [f"not known: {answer.text}"]
+        label = "data goes" if answer.text.endswith(NOTHING_TODAY) else "data is lost"
+        return [f"{label}: {answer.text}"] if answer.verdict is Verdict.BAD else [f"not known: {answer.text}"]
     told = [f"what it does cannot be told: {m.unknown}"] if m.unknown else []
     for op in m.operations:
         if op.effect is Effect.UNKNOWN:

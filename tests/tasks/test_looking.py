@@ -1,7 +1,11 @@
 """Looking at migrations changes nothing, whatever the release's own code does when it is imported or recorded."""
 
 import hashlib
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,9 +14,18 @@ from migrating import Release, make_release, make_settings, run
 
 from debvisor_tui.adapters.databases.sqlite import file as sqlite
 from debvisor_tui.adapters.migrations.alembic import Pending, current_revision, history, pending
+from debvisor_tui.adapters.migrations.probe import PROBE
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.gates import GateKind
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
+
+
+def landlocked() -> bool:
+    """Whether this host's kernel closes files and TCP."""
+    program = "import sys, probe_landlock; print(probe_landlock.close(sys.argv[1]))"
+    argv = [sys.executable, "-c", program, tempfile.gettempdir()]
+    env = {**os.environ, "PYTHONPATH": str(PROBE)}
+    return "UDP" in subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture
@@ -156,6 +169,24 @@ def test_no_sql_opens_another_file(release: Release, harm: str) -> None:
     (migration,) = run(pending(release.settings)).migrations
     assert _state(release) == before
     assert "it would open the database" in migration.unknown
+
+
+@pytest.mark.skipif(not landlocked(), reason="this host's kernel has no Landlock, or forbids it")
+def test_what_is_done_in_c_reaches_nothing_either(release: Release, server: socket.socket) -> None:
+    """No audit event tells of it; the kernel refuses."""
+    folder, port = release.folder, server.getsockname()[1]
+    body = f"""import ctypes, socket, struct
+    c = ctypes.CDLL(None)
+    c.unlink(b'{folder}/precious'); c.rename(b'{folder}/precious', b'{folder}/gone')
+    c.creat(b'{folder}/made', 0o600); c.system(b'touch {folder}/made')
+    to = struct.pack('=H', socket.AF_INET) + struct.pack('!H', {port}) + socket.inet_aton('127.0.0.1') + bytes(8)
+    c.connect(c.socket(2, 1, 0), to, 16)"""
+    release.migration("b2", "a1", body)
+    before = _state(release)
+    run(pending(release.settings))
+    assert _state(release) == before
+    with pytest.raises(BlockingIOError):
+        server.accept()
 
 
 def test_a_temporary_file_of_its_own_is_no_refusal(release: Release) -> None:

@@ -188,6 +188,40 @@ def test_the_release_that_runs_now_is_asked_whether_it_works_on_the_new_schema(
         )
 
 
+@pytest.mark.parametrize(
+    ("up", "text"),
+    [
+        ('op.drop_column("node", "notes")', "node.notes goes, and is empty: nothing is lost today"),
+        ('op.drop_table("node")', "node goes, and is empty: nothing is lost today"),
+        ("op.execute('DELETE FROM node')", "node removed or overwritten, and empty: nothing is lost today"),
+        (
+            "op.get_bind().execute(sa.text(\"UPDATE node SET notes = 'x'\"))",
+            "node.notes removed or overwritten, and em",
+        ),
+    ],
+)
+def test_what_goes_is_named_and_asked_about_though_it_is_empty_today(release: Release, up: str, text: str) -> None:
+    """Until it is shipped somebody may have written to it."""
+    release.rows("SELECT 1", "DELETE FROM node")
+    release.migration("b2", "a1", up)
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    found = _answer(release, Question.DATA)
+    assert (found.verdict, found.text.startswith(text)) == (Verdict.BAD, True), found.text
+    assert release.gates[0].question == "These migrations remove what is empty today. Continue?"
+
+
+def test_a_deletion_that_meets_nothing_is_no_loss(release: Release) -> None:
+    release.migration("b2", "a1", "op.execute('DELETE FROM node WHERE id > 100')")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    assert _answer(release, Question.DATA) == Answer(
+        Question.DATA, Verdict.GOOD, "no row and no value was lost", True
+    )
+
+
 def test_a_rename_keeps_all_values(release: Release) -> None:
     release.migration("b2", "a1", _batch("node", 'alter_column("notes", new_column_name="remark")'))
     release.migration("c3", "b2", 'op.rename_table("node", "host")')

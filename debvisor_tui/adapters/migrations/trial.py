@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -41,16 +41,18 @@ async def try_on_copy(
         async with asyncio.TaskGroup() as group:
             group.create_task(fitness.ask(work, live, copy, story.went_up))
             await fitness.ready.wait()
-            unknown = ""
+            unknown = still_open = ""
             try:
                 await story.begin()
-                await Probe(settings, new).look(work.execute, "trial", live, copy, story.hear(fitness))
+                answer = await Probe(settings, new).look(work.execute, "trial", live, copy, story.hear(fitness))
+                still_open = str(answer["open"])
             except AlembicFailed as error:
                 unknown = f"{error.what}. {error.hint}".strip()
             finally:
                 story.went_up.set()
         trial = story.trial(of, fitness.fit, whole=copy.whole)
-    return replace(trial, unknown=unknown or trial.unknown, seconds=round(time.monotonic() - began, 2))
+    unknown = unknown or trial.unknown
+    return replace(trial, unknown=unknown, open=still_open, seconds=round(time.monotonic() - began, 2))
 
 
 @contextlib.asynccontextmanager
@@ -162,6 +164,8 @@ class _Story:
                 up=gone,
                 losses=losses(was.measured, now.measured),
                 changes=tuple(map(str, changed)),
+                empty=tuple(c.name for c in changed if c.gone and _held(was.measured, c.name) == 0),
+                rewrites=self._rewrites(event["sql"]),
                 touched=tuple(sorted({*event["touched"], *(c.table for c in changed)} & _tables(was, now))),
                 whole=bool(event["undoes"]),
                 adds=all(c.new or c.text.startswith("has got ") for c in changed),
@@ -179,6 +183,15 @@ class _Story:
             self._tried[name] = replace(self._tried[name], down=gone, drops=drops)
         else:
             self._tried[name] = replace(self._tried[name], again=gone)
+
+    def _rewrites(self, statements: Sequence[str]) -> tuple[str, ...]:
+        if not statements:
+            return ()
+        from debvisor_tui.adapters.migrations.sql import read_sql  # sqlglot: 0.2 s
+
+        dialect = self._copy.url.partition(":")[0].partition("+")[0]
+        names = [op.drops for statement in statements for op in read_sql(statement, dialect, set()) if op.drops]
+        return tuple(dict.fromkeys(names))
 
     async def _look(self, touched: Collection[str]) -> _State:
         """How the copy stands now; only what was touched is measured again."""
@@ -211,6 +224,13 @@ def _differs(wanted: _State, now: _State) -> dict[str, str]:
     """Each difference in words, and the table or column that has it."""
     found = {str(change): change.name for change in differences(wanted.schema, now.schema)}
     return found | {str(loss): loss.name for loss in losses(wanted.measured, now.measured)}
+
+
+def _held(measured: Measured, name: str) -> int | None:
+    """The rows of a table, or the values of a column; None if that is not known."""
+    table, _, column = name.partition(".")
+    held = measured.get(table)
+    return None if held is None else held.values.get(column) if column else held.rows
 
 
 def _tables(*states: _State) -> set[str]:

@@ -9,7 +9,8 @@ goes on. While an upgrade() or downgrade() is recorded, it is a BaseException, s
 Exception` does not hide it, and no connection at all is opened: what it did there would go unseen. Each refusal is
 kept with the files that led to it. While a revision is tried, the copy may be used, by whatever way the code opens
 it, and what is written there is noted by table; the rest is refused as while recording. A connection made in C
-(libpq) is not seen, nor is anything else that no Python code asks for.
+(libpq) is not seen, nor is anything else that no Python code asks for: that is the kernel's to refuse, where it can
+(probe_landlock.py).
 """
 
 from __future__ import annotations
@@ -17,19 +18,28 @@ from __future__ import annotations
 import logging
 import logging.config
 import os
+import re
 import sqlite3
 import sys
 import tempfile
 import threading
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, FrozenSet, Iterator, List, NamedTuple, Optional, Set  # noqa: UP035 - it may run Python 3.8
+from typing import TYPE_CHECKING, Any, FrozenSet, Iterator, List, NamedTuple, Optional, Set  # noqa: UP035 - it may run Python 3.8
+
+if TYPE_CHECKING or __package__:
+    from debvisor_tui.adapters.migrations.alembic_probe import probe_landlock
+else:  # run as a folder: python puts it first on sys.path
+    import probe_landlock
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 #: The authorizer's action codes (sqlite.org/c3ref/c_alter_table.html).
 SQLITE_ATTACH = 24
 SQLITE_WRITES = {9: 0, 18: 0, 23: 0, 11: 0, 2: 0, 26: 1}  # delete … alter: which argument names the table
+
+#: Statements that may take away or overwrite what is there.
+ROW_CHANGES = {"UPDATE", "DELETE", "REPLACE", "INSERT", "WITH"}
 
 #: Audit events (docs.python.org/3/library/audit_events.html) that change something, by what is refused.
 CHANGES = {
@@ -103,11 +113,19 @@ def denied(error: Optional[BaseException]) -> Optional[Refusal]:  # noqa: UP045
 
 class Tried:
     """What a revision did while it was tried. `touched`: the tables that it wrote to, also by a trigger or a foreign
-    key's action."""
+    key's action. `sql`: its own statements that change rows; of those that only differ in their values, the first."""
 
     def __init__(self, refusals: List[Refusal]) -> None:  # noqa: UP006
         self.touched: Set[str] = set()  # noqa: UP006
+        self.sql: List[str] = []  # noqa: UP006
+        self._heard: Set[str] = set()  # noqa: UP006
         self._refusals, self._first = refusals, len(refusals)
+
+    def hear(self, statement: str) -> None:
+        shape = re.sub(r"'(?:[^']|'')*'|\d+", "?", statement[:2000])
+        if shape not in self._heard and len(self._heard) < 200:
+            self._heard.add(shape)
+            self.sql.append(statement[:2000])
 
     def refused(self) -> List[str]:  # noqa: UP006
         return list(dict.fromkeys(refusal.what for refusal in self._refusals[self._first :]))
@@ -129,6 +147,7 @@ class Closed:
         logging.FileHandler._open = _to_nowhere  # type: ignore[assignment,method-assign]
         tempfile.tempdir = os.path.dirname(self.copy)
         self._divert()
+        self.open = probe_landlock.close(os.path.dirname(self.copy))
         sys.addaudithook(self._look)
 
     @contextmanager
@@ -164,10 +183,16 @@ class Closed:
             if self._means_live(database):
                 database, kwargs = self.copy, {**kwargs, "uri": False}
             connection = real(database, *args, **kwargs)
+            connection.set_trace_callback(self._hear)
             connection.set_authorizer(self._authorize)  # ATTACH and VACUUM INTO open files that no audit event names
             return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = connect
+
+    def _hear(self, statement: str) -> None:
+        words = statement.split(None, 1)
+        if self._tried is not None and words and words[0].upper() in ROW_CHANGES and "version_num" not in statement:
+            self._tried.hear(statement)
 
     def _means_live(self, database: Any) -> bool:
         path = self._path(database)

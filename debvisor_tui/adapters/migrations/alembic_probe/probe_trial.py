@@ -20,7 +20,8 @@ Tell = Callable[[Json], None]  # and waits for the answer
 
 
 def trial(release: Release, tell: Tell) -> Json:
-    """{"tried": how many of the three ways were gone to their end}; each step is told as an event."""
+    """{"tried": how many of the three ways were gone to their end, "open": what could not be closed}; each step is
+    told as an event."""
     assert release.closed is not None  # noqa: S101 - it is only run with --look
     steps = release.pending_steps(release.current())
     scripts = [step.revision for step in steps]
@@ -29,8 +30,8 @@ def trial(release: Release, tell: Tell) -> Json:
     for number, (way, ordered) in enumerate(ways):
         for script in ordered:
             if not _try(release, way, script, tell):
-                return {"tried": number}
-    return {"tried": len(ways)}
+                return {"tried": number, "open": release.closed.open}
+    return {"tried": len(ways), "open": release.closed.open}
 
 
 def _try(release: Release, way: str, script: Any, tell: Tell) -> bool:
@@ -58,6 +59,7 @@ def _try(release: Release, way: str, script: Any, tell: Tell) -> bool:
     event["seconds"] = round(time.monotonic() - began, 3) if began else 0.0
     event["refused"] = tried.refused()
     event["touched"] = sorted(tried.touched)
+    event["sql"] = tried.sql
     event["undoes"] = release.undoes
     release.started = None
     tell(event)
