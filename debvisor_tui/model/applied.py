@@ -38,3 +38,8 @@ def _up_to(applied: list[Mapping[str, Any]], revision: str | None, first: str | 
         return []
     names = [m["revision"] for m in applied]
     return applied[: names.index(revision) + 1] if revision in names else applied
+
+
+def above(applied: Sequence[Mapping[str, Any]], stands: str | None, recorded: str | None) -> list[Mapping[str, Any]]:
+    """What of `applied` is still to be undone by a database that went down to `stands` on its way to `recorded`."""
+    return _up_to(list(applied), stands, recorded)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from debvisor_tui.model.applied import applied_by
+from debvisor_tui.model.applied import above, applied_by
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.migration_words import why_needed
@@ -112,13 +112,15 @@ def plan_rollback(
     *,
     begun: bool = False,
     written: Losses | None = None,
+    went_down: Sequence[Change] = (),
 ) -> RollbackPlan:
     """Plan the way back of release `run`, which went from `to_version` to `from_version`.
 
     `changes` are all changes of the run; those that were undone already need nothing. `losses` are counted on the
     live database just before; what was not counted is taken for lost. `begun`: a rollback of it was begun, and not
     brought to its end: that the old release answers is still to be proven, whatever was undone already.
-    `written`: the rows that each table has gained since the backup; None: not counted.
+    `written`: the rows that each table has gained since the backup; None: not counted. `went_down`: what rollbacks of
+    it have done to the database so far, also those that failed in the middle.
     """
     standing = [c for c in changes if c.state is not ChangeState.UNDONE]
     undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
@@ -126,7 +128,7 @@ def plan_rollback(
     restore = _restore(live, options, written)
     went_back = bool(undone & CODE)
     code = _code(live, to_version, went_back=went_back)
-    database = _database(standing, options, losses or {}, restoring=restore.enabled)
+    database = _database(standing, went_down, options, losses or {}, restoring=restore.enabled)
     process = any(c.kind is ChangeKind.PROCESS for c in live)
     moves = database.enabled or code.enabled or restore.enabled
     restarts = moves or process or (begun and ChangeKind.PROCESS not in undone)
@@ -234,18 +236,27 @@ def _unit(name: str, count: int) -> str:
     return unit if count == 1 else f"{unit}s"
 
 
-def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losses, *, restoring: bool) -> Action:
+def _database(
+    changes: Sequence[Change],
+    went_down: Sequence[Change],
+    options: RollbackOptions,
+    losses: Losses,
+    *,
+    restoring: bool,
+) -> Action:
     """`changes`: all that were not undone, also what moved nothing: that tells where it stood."""
     title = spec(RunKind.ROLLBACK, "revert-database").title
     moved = [c for c in changes if c.kind is ChangeKind.DATABASE]
     if not moved:
         return Action("revert-database", title, "nothing to undo: no migration was applied")
     recorded = moved[0].before.get("revision")
-    applied = applied_by(moved)
-    if left := list(moved[-1].after.get("left", ())):
+    last = [*moved, *(c for c in went_down if "revision" in c.after)][-1]
+    stopped = last.after["revision"] if last is not moved[-1] else ""  # where a way down has come to
+    applied = above(applied_by(moved), stopped, recorded) if last is not moved[-1] else applied_by(moved)
+    if left := list(last.after.get("left", ())):
         return _half_done(title, left, restoring=restoring)
     if not applied:
-        known = "revision" in moved[-1].after
+        known = "revision" in last.after
         where = f"still at {recorded or 'base'}" if known else "no migration was pending"
         return Action("revert-database", title, f"nothing to undo: {where}")
     unknown = [m["revision"] for m in applied if m.get("unknown")]
@@ -270,7 +281,9 @@ def _database(changes: Sequence[Change], options: RollbackOptions, losses: Losse
         enabled = proposed if options.database is None else options.database
         note = f"needed: {why}" if needed else f"not needed: {why}"
         if needed and options.database is False:  # the reason stays: now it is to be read
-            note = f"NEEDED: {why}. Switched off, the old release will not run, and there is no way down afterwards"
+            note = f"NEEDED: {why}. Switched off, the old release will not run"
+        if stopped:
+            note = f"an earlier way down stopped at {stopped}; {note}"
     return Action(
         "revert-database",
         title,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.changes import Change, ChangeKind
 from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
@@ -77,7 +77,19 @@ async def plan_way_back(
         losses=losses,
         begun=release.state in BEGUN_ROLLBACK_STATES,
         written=written,
+        went_down=_went_down(history, release.id),
     )
+
+
+def _went_down(history: History, release: int) -> list[Change]:
+    """What the rollbacks of `release` have done to the database, in their order."""
+    found: list[Change] = []
+    for summary in history.runs():
+        if summary.id <= release:
+            break
+        view = history.run(summary.id) if summary.of_run == release else None
+        found = [*(c for c in view.changes if c.kind is ChangeKind.DATABASE), *found] if view else found
+    return found
 
 
 async def _written(settings: Settings, view: RunView) -> dict[str, int | None] | None:

@@ -11,6 +11,7 @@ from debvisor_tui.adapters.migrations.alembic import (
     downgrade,
     standing,
 )
+from debvisor_tui.adapters.migrations.probe import AlembicFailed
 from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
@@ -19,7 +20,7 @@ from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
-from debvisor_tui.tasks.upgrade import reporter
+from debvisor_tui.tasks.upgrade import reporter, what_is_left
 from debvisor_tui.tasks.words import cli
 
 
@@ -84,14 +85,23 @@ async def _code_that_knows_the_way(ctx: StepContext) -> AsyncIterator[CodeRunner
 async def move_down(ctx: StepContext, current: str | None, target: str, code: CodeRunner | None = None) -> Moved:
     """Go down from `current` to `target` (a revision, "base" or "-1"), as a DATABASE change. `code`: see there."""
     undone: list[Mapping[str, Any]] = []
-    name = (await opened(ctx.settings)).name
-    async with ctx.change(ChangeKind.DATABASE, f"database {name}", {"revision": current, "pending": []}) as change:
+    database = await opened(ctx.settings)
+    schema = await database.schema()
+    intent: dict[str, Any] = {"revision": current, "pending": []}
+    async with ctx.change(ChangeKind.DATABASE, f"database {database.name}", intent) as change:
         try:
             moved = await downgrade(ctx.settings, ctx.execute, target, reporter(ctx, "undone", undone), code)
-        except BaseException:
+        except BaseException as error:
             change.after.update(await standing(ctx.settings))
             if "revision" in change.after:
-                await _evidence(ctx, Moved(current, change.after["revision"], tuple(undone)))
+                reached = change.after["revision"]
+                await _evidence(ctx, Moved(current, reached, tuple(undone)))
+                left = await what_is_left(ctx, schema, [], None, moved=reached != current)
+                if left:
+                    change.after["left"] = list(left)
+                if isinstance(error, AlembicFailed):
+                    half = f" It was half undone, and left this: {'; '.join(left)}." if left else ""
+                    error.hint = f"The database stands at {reached or 'base'}.{half} {error.hint}".rstrip()
             raise
         change.after["revision"] = moved.after
     await _evidence(ctx, moved)

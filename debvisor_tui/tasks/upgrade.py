@@ -92,7 +92,8 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending, trial: Trial | Non
                 reached = change.after["revision"]
                 stand = _up_to(applied, reached)
                 await _evidence(ctx, Moved(before, reached, stand))
-                left = await _left_behind(ctx, schema, [str(row["revision"]) for row in stand], trial)
+                names = [str(row["revision"]) for row in stand]
+                left = await what_is_left(ctx, schema, names, trial, moved=bool(names))
                 if left:
                     change.after["left"] = list(left)
                 if isinstance(error, AlembicFailed):
@@ -111,14 +112,15 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending, trial: Trial | Non
     return f"{counted(len(moved.applied), 'migration')} applied, {before or 'none'} → {moved.after}"
 
 
-async def _left_behind(
-    ctx: StepContext, before: Schema, applied: Sequence[str], trial: Trial | None
+async def what_is_left(
+    ctx: StepContext, before: Schema, applied: Sequence[str], trial: Trial | None, *, moved: bool
 ) -> tuple[str, ...]:
+    """What a failed migration has left behind; nothing if that cannot be told."""
     try:
         now = await (await opened(ctx.settings)).schema()
     except DebvisorError:
         return ()
-    return left_behind(before, now, applied, trial, moved=bool(applied))
+    return left_behind(before, now, applied, trial, moved=moved)
 
 
 def reporter(ctx: StepContext, done: str, applied: list[Mapping[str, Any]]) -> Any:

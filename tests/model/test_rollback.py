@@ -174,6 +174,31 @@ def test_once_the_code_is_back_the_database_may_still_go_down() -> None:
     assert steps(way) == ["revert-database", "restart", "health"]
 
 
+def test_a_way_down_that_failed_in_the_middle_is_planned_from_what_is_left() -> None:
+    down = Change(
+        9,
+        "revert-database",
+        ChangeKind.DATABASE,
+        "panel.db",
+        ChangeState.FAILED,
+        {"revision": "d4"},
+        {"revision": "b2"},
+    )
+    whole = database(DESTRUCTIVE)
+
+    def plan_from(*went_down: Change) -> Action:
+        way = plan_rollback(7, "v1.3.0", "v1.0.0", [CODE, whole], RollbackOptions(database=True), went_down=went_down)
+        return action(way, "revert-database")
+
+    assert plan_from().does == "down 3 revisions to a1"
+    assert plan_from(down).does == "down 1 revision to a1"
+    assert plan_from(down).note.startswith("an earlier way down stopped at b2; ")
+    left = replace(down, after={"revision": "b2", "left": ["node.region is gone"]})
+    assert plan_from(left).blocked == "a migration was left half done: node.region is gone"
+    assert plan_from(left, replace(down, after={})).blocked  # one that never got that far tells nothing new
+    assert plan_from(replace(down, after={"revision": "a1"})).does == "nothing to undo: still at a1"
+
+
 def test_that_the_old_release_does_not_know_where_the_database_stays_is_said_beforehand() -> None:
     way = plan(BACKUP, CODE, database(ADDITIVE))
     assert any("v1.0.0 does not know revision c3" in w and "will not come up" in w for w in way.warnings)
