@@ -48,6 +48,11 @@ class Database(Part):
         description="more environment variables for the release's env.py",
         examples=[{"DEBVISOR_ENV": "production"}],
     )
+    trial: Literal["copy", "tables", "none"] = Field(
+        default="copy",
+        description='what migrations are tried on before they are applied: a "copy" of the data, its "tables" '
+        'without rows, or "none": then they are only read',
+    )
 
 
 class Backup(Part):

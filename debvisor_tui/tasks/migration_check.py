@@ -50,8 +50,11 @@ class MigrationCheckTask:
 
 async def tried(ctx: StepContext, found: Pending, new: CodeRunner, old: CodeRunner | None) -> Trial | None:
     """What comes of trying what was `found`, on the copy that this run's backup makes, or on one of the database."""
-    if not found.migrations:
+    wanted = ctx.settings.database.trial
+    if not found.migrations or wanted == "none":
         return None
+    if wanted == "tables":
+        return await try_on_copy(ctx.settings, ctx, new, old, rows=False)
     backup = None
     for evidence in await ctx.recall("backup", "backup"):
         path = Path(str(evidence.value["path"]))

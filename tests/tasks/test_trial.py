@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrating import ENV, Release, make_release, run
+from migrating import ENV, Release, make_release, make_settings, run
 
 from debvisor_tui.adapters.migrations.alembic import Pending
 from debvisor_tui.adapters.migrations.trial import try_on_copy
@@ -297,6 +297,18 @@ def test_without_room_the_tables_alone_are_copied_and_that_is_said(
     _check(release)
     assert _answer(release, Question.DATA).verdict is Verdict.BAD  # by reading
     assert "without their rows" in "\n".join(release.lines)
+
+
+@pytest.mark.parametrize(("wanted", "tried"), [("tables", "its tables without their rows"), ("none", None)])
+def test_how_much_is_tried_is_the_configs_to_say(release: Release, wanted: str, tried: str | None) -> None:
+    release.migration("b2", "a1", 'op.drop_column("node", "notes")')
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    release.settings = make_settings(release.folder, database={"trial": wanted})
+    _check(release)
+    trials = [e.value for e in release.found if e.name == "trial"]
+    assert [trial["of"] for trial in trials] == ([tried] if tried else [])
+    assert "node.notes" in release.gates[0].danger
 
 
 def test_an_upgrade_that_does_another_thing_than_the_trial_is_a_failed_step(release: Release) -> None:

@@ -27,15 +27,18 @@ async def try_on_copy(
     new: CodeRunner,
     old: CodeRunner | None = None,
     backup: tuple[str, Path] | None = None,
+    *,
+    rows: bool = True,
 ) -> Trial:
     """Try what is pending for `new`. `old`: the release that runs now, which is asked whether it works on what
     becomes of the copy. `backup`: its tag and file, to be copied from; without one the database itself is copied.
+    `rows`: with what the tables hold, if there is room for it.
 
     WorkFailed only if the copy cannot be made or looked at: what the release's code does is in the Trial.
     """
     began = time.monotonic()
     live = await existing(settings)
-    async with _copied(live, work, backup) as (copy, of):
+    async with _copied(live, work, backup, rows=rows) as (copy, of):
         story = _Story(copy.database, work)
         fitness = _Fitness(Probe(settings, old) if old else None)
         async with asyncio.TaskGroup() as group:
@@ -56,16 +59,19 @@ async def try_on_copy(
 
 
 @contextlib.asynccontextmanager
-async def _copied(live: Database, work: Work, backup: tuple[str, Path] | None) -> AsyncIterator[tuple[Snapshot, str]]:
+async def _copied(
+    live: Database, work: Work, backup: tuple[str, Path] | None, *, rows: bool
+) -> AsyncIterator[tuple[Snapshot, str]]:
     """A copy to work on, in a private folder, and what it is of."""
-    if backup is not None and await _fits(live, backup[1].parent):
+    if rows and backup is not None and await _fits(live, backup[1].parent):
         with room(backup[1].parent) as folder:
             yield await live.restored(work, backup[1], folder), f"the backup {backup[0]}"
         return
     with room() as folder:
-        whole = await _fits(live, folder)
+        whole = rows and await _fits(live, folder)
         copy = await live.snapshot(folder, whole=whole)
-        yield copy, "the database as it is now" if whole else "its tables without their rows (no room for a copy)"
+        why = " (no room for a copy)" if rows else ""
+        yield copy, "the database as it is now" if whole else f"its tables without their rows{why}"
 
 
 async def _fits(live: Database, folder: Path) -> bool:
