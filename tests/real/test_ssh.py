@@ -85,7 +85,7 @@ def up_to_the_middle_of_the_upgrade(login: Login) -> int:
     pass_gates(login, "CI", "Backup", "Migrations")
     login.read_until("waiting for you", "enter agree…")
     login.decide("\r", "y accept and continue")
-    login.decide("y", without("y accept and continue"))
+    login.decide("y", "Pull is next.")
     pass_gates(login, "Pull", "Upgrade")
     login.read_until(lambda screen: re.search(r"part 0[2-9]\d of", screen))
     return max(map(int, re.findall(r"part (\d+) of", login.screen)))

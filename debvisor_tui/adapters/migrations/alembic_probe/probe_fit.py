@@ -136,10 +136,17 @@ def _is_a_number(column: Any) -> bool:
 
 def _referenced(connection: Any, column: Any) -> Any:
     target = next(iter(column.foreign_keys)).column
-    row = connection.execute(target.table.select().limit(1)).fetchone()
+    row = connection.execute(target.table.select().with_only_columns(*_arguments(target)).limit(1)).fetchone()
     if row is None and not column.nullable:
         raise NotTried(f"{target.table.name} is empty")
-    return None if row is None else row[list(target.table.columns).index(target)]
+    return None if row is None else row[0]
+
+
+def _arguments(column: Any) -> List[Any]:  # noqa: UP006
+    """Of with_only_columns(): since 1.4 the columns themselves, before that a list of them."""
+    import sqlalchemy as sa
+
+    return [[column]] if sa.__version__.startswith("1.3.") else [column]
 
 
 def _made_up(column: Any) -> Any:
