@@ -87,7 +87,7 @@ def _data(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
     unread = m.unknown or next((op.text for op in m.operations if op.effect is Effect.UNKNOWN), "")
     if trial and tried and tried.up.done and trial.with_rows:
         renamed = any(op.text.startswith("rename ") for op in m.operations)
-        empty = () if renamed else tried.empty
+        empty = [name for name in tried.empty if not renamed or name in read]
         gone = [f"{name} goes, and is empty" for name in empty]
         if tried.losses:
             return Answer(Question.DATA, Verdict.BAD, "; ".join([*map(str, tried.losses), *gone]), True)
@@ -100,6 +100,10 @@ def _data(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
                 Question.DATA, Verdict.BAD, f"{named} removed or overwritten, and empty: {NOTHING_TODAY}", True
             )
         large = [table for table in tried.touched if table in trial.uncompared]
+        told = [name for name in dict.fromkeys((*tried.rewrites, *read)) if name.partition(".")[0] in large]
+        if told:
+            text = f"{', '.join(told)} removed or overwritten; too many to count what of it"
+            return Answer(Question.DATA, Verdict.BAD, text, True)
         if large and unread:
             text = f"{', '.join(large)}: too large to compare its values one by one ({unread})"
             return Answer(Question.DATA, Verdict.UNKNOWN, text, True)
@@ -159,6 +163,10 @@ def _way_down(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
             return Answer(question, Verdict.BAD, NOT_WHAT_WAS_LOST, True)
         if down.left:
             return Answer(question, Verdict.BAD, f"it does not bring all back: {'; '.join(down.left)}", True)
+        uncounted = trial is not None and tried is not None and set(tried.touched) & set(trial.uncompared)
+        if uncounted or (trial is not None and not trial.with_rows):
+            text = "the schema comes back; whether the data does was not tried"
+            return Answer(question, Verdict.UNKNOWN if m.destructive else Verdict.GOOD, text, True)
         again = tried.again if tried else None
         if again is not None and (again.error or again.left):
             text = f"after it, the way up is another: {again.error or '; '.join(again.left)}"
@@ -207,7 +215,11 @@ def planned(migration: Migration, trial: Trial | None, taken: Mapping[str, int |
     if not (trial and trial.fit.tables):  # it was not asked: what it may use, it may need
         destructive = destructive or verdicts[Question.DATA] is not Verdict.GOOD
     if trial and tried and tried.up.done and trial.with_rows and verdicts[Question.DATA] is not Verdict.UNKNOWN:
-        takes: dict[str, int | None] = {}
+        read = [op.drops for op in migration.operations if op.destructive and op.drops]
+        now = {name: taken.get(name) for name in (*read, *tried.rewrites, *tried.empty)}
+        large = [name for name in now if name.partition(".")[0] in trial.uncompared]
+        gone = [name for name in now if name in tried.empty and now[name]]
+        takes: dict[str, int | None] = {name: now[name] for name in (*large, *gone)}
         for loss in tried.losses:
             all_of_it = loss.count == loss.of and not loss.overwritten
             counted_now = taken.get(loss.name) if all_of_it else None
@@ -217,19 +229,27 @@ def planned(migration: Migration, trial: Trial | None, taken: Mapping[str, int |
         if verdicts[Question.DATA] is Verdict.UNKNOWN:
             takes[f"what {migration.revision} takes away, if anything"] = None
     down = tried.down if tried else None
-    gone_down = down is not None and down.done
+    drops = migration.drops_on_the_way_down
+    if tried and down is not None and down.done:
+        drops = (*tried.drops, *_deleted_on_the_way_down(migration))
     return {
         "revision": migration.revision,
         "message": migration.message,
         "destructive": destructive,
         "irreversible": f"it fails on a copy: {down.error}" if down and down.error else migration.irreversible,
-        "drops": list(tried.drops if tried and gone_down else migration.drops_on_the_way_down),
+        "drops": list(dict.fromkeys(drops)),
         "takes": takes,
     }
+
+
+def _deleted_on_the_way_down(migration: Migration) -> list[str]:
+    """Rows and values that its downgrade deletes or overwrites by SQL: on the copy there may have been none."""
+    return [op.drops for op in migration.down if op.drops and op.text.startswith("SQL:")]
 
 
 def names_taken(migrations: Sequence[Migration], trial: Trial | None) -> tuple[str, ...]:
     """The tables and columns that lose something, to be counted on the live database."""
     read = [op.drops for m in migrations for op in m.operations if op.destructive and op.drops]
-    seen = [loss.name for tried in (trial.tried if trial else ()) for loss in tried.losses]
+    all_tried = trial.tried if trial else ()
+    seen = [name for t in all_tried for name in (*(loss.name for loss in t.losses), *t.empty, *t.rewrites)]
     return tuple(dict.fromkeys([*read, *seen]))

@@ -253,7 +253,7 @@ def _database(
     last = [*moved, *(c for c in went_down if "revision" in c.after)][-1]
     stopped = last.after["revision"] if last is not moved[-1] else ""  # where a way down has come to
     applied = above(applied_by(moved), stopped, recorded) if last is not moved[-1] else applied_by(moved)
-    if left := list(last.after.get("left", ())):
+    if left := _left_behind([*moved, *went_down]):
         return _half_done(title, left, restoring=restoring)
     if not applied:
         known = "revision" in last.after
@@ -296,6 +296,17 @@ def _database(
         note=note,
         blocked=blocked,
     )
+
+
+def _left_behind(moves: Sequence[Change]) -> list[str]:
+    """What a failed migration has left, unless the database has moved since: a retry finds it there already."""
+    for change in reversed(moves):
+        if left := list(change.after.get("left", ())):
+            return left
+        moved = change.after.get("revision", "") != change.before.get("revision", "")
+        if "revision" in change.after and (moved or change.state is ChangeState.DONE):
+            return []
+    return []
 
 
 def _half_done(title: str, left: Sequence[str], *, restoring: bool) -> Action:

@@ -1,6 +1,7 @@
 """What any kind of database holds, as plain values: its schema, how much is in it, and how two of them differ."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -139,8 +140,9 @@ def _losses(before: Measured, after: Measured) -> Iterator[Loss]:
             if old.rows and not any(_holds(old, table) for table in others):
                 yield Loss(name, old.rows, old.rows)
             continue
-        if new.rows < old.rows:
-            yield Loss(name, old.rows - new.rows, old.rows)
+        gone = _rows_gone(old, new)
+        if gone:
+            yield Loss(name, gone, old.rows)
         for column, held in old.values.items():
             place = f"{name}.{column}"
             if not held:
@@ -154,8 +156,20 @@ def _losses(before: Measured, after: Measured) -> Iterator[Loss]:
                 yield Loss(place, replaced, held, overwritten=True)
             if emptied:
                 yield Loss(place, emptied, held)
-            elif not replaced and new.rows >= old.rows and (less := held - new.values[column]) > 0:
+            elif not replaced and not gone and (less := held - new.values[column]) > 0:
                 yield Loss(place, less, held)
+
+
+def _rows_gone(old: TableContents, new: TableContents) -> int:
+    """Rows that are not there any more, also where as many others were added."""
+    if _same_key(old, new) and old.prints is not None and new.prints is not None:
+        was, now = old.prints[old.keyed[0]], new.prints[new.keyed[0]]
+        return sum(key not in now for key in was)
+    return max(old.rows - new.rows, 0)
+
+
+def _same_key(old: TableContents, new: TableContents) -> bool:
+    return bool(old.keyed) and old.keyed == new.keyed
 
 
 def narrowings(before: Schema, after: Schema) -> tuple[str, ...]:
@@ -169,8 +183,10 @@ def _narrowings(before: Schema, after: Schema) -> Iterator[str]:
         if table not in before.tables or table not in after.tables:
             continue
         if not column:
-            words = set(re.findall(r"\w+", change.text.partition(" to ")[0]))  # of a foreign key: its own side
-            of_old_columns = bool(words & set(before.tables[table].columns)) or "trigger" in words
+            text = change.text.partition(" to ")[0].lower()  # of a foreign key: its own side
+            words = set(re.findall(r"\w+", text))
+            old = {name.lower() for name in before.tables[table].columns}
+            of_old_columns = bool(words & old) or bool(words & {"trigger", "expression"})
             if change.text.startswith(tuple(f"has got {word}" for word in _REFUSING)) and of_old_columns:
                 yield str(change)
             continue
@@ -195,16 +211,21 @@ def _key(definition: str) -> str:
 
 def _holds(old: TableContents, other: TableContents) -> bool:
     """Is all of `old` in `other`, a table of another name?"""
-    if old.prints is None or other.prints is None or old.keyed != other.keyed:
+    if old.prints is None or other.prints is None:  # too many to compare: the same columns with as many values
+        return old.rows == other.rows and dict(old.values) == dict(other.values)
+    if len(old.keyed) != len(other.keyed):
         return False
     return all(other.prints.get(column) == prints for column, prints in old.prints.items())
 
 
 def _moved(column: str, old: TableContents, new: TableContents) -> bool:
-    """Is what `column` held in another column of its table now?"""
-    if old.prints is None or new.prints is None or old.keyed != new.keyed:
+    """Is what `column` held in a new column of its table now?"""
+    fresh = [name for name in new.values if name not in old.values]
+    if old.prints is None or new.prints is None:
+        return any(new.values[name] == old.values[column] for name in fresh) and old.rows == new.rows
+    if len(old.keyed) != len(new.keyed):
         return False
-    return any(prints == old.prints.get(column) for prints in new.prints.values())
+    return any(new.prints[name] == old.prints[column] for name in fresh)
 
 
 def _overwritten(column: str, old: TableContents, new: TableContents) -> tuple[int, int]:
@@ -212,13 +233,18 @@ def _overwritten(column: str, old: TableContents, new: TableContents) -> tuple[i
     if old.prints is None or new.prints is None:
         return 0, 0
     was, now = old.prints.get(column, {}), new.prints.get(column, {})
-    if old.keyed and old.keyed == new.keyed:
+    if _same_key(old, new):
         rows = new.prints[new.keyed[0]]  # a key column is never NULL in a row that is there
         there = [key for key in was if key in rows]
         emptied = sum(key not in now for key in there)
         return sum(now.get(key, was[key]) != was[key] for key in there), emptied
     if new.rows < old.rows:  # without a key nobody can tell which rows those are
         return 0, 0
-    missing = sum(max(count - now.get(value, 0), 0) for value, count in was.items())
+    had, has = _how_often(old, was), _how_often(new, now)
+    missing = sum(max(count - has.get(value, 0), 0) for value, count in had.items())
     emptied = max(old.values[column] - new.values[column], 0)
     return max(missing - emptied, 0), min(missing, emptied)
+
+
+def _how_often(table: TableContents, prints: Mapping[Any, int]) -> Mapping[Any, int]:
+    return Counter(prints.values()) if table.keyed else prints

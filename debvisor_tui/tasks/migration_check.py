@@ -58,6 +58,8 @@ async def tried(ctx: StepContext, found: Pending, new: CodeRunner, old: CodeRunn
     backup = None
     for evidence in await ctx.recall("backup", "backup"):
         path = Path(str(evidence.value["path"]))
+        if evidence.value.get("revision") != found.current:
+            continue  # the database has moved since
         if await asyncio.to_thread(path.exists):
             backup = (str(evidence.value["tag"]), path)
     return await try_on_copy(ctx.settings, ctx, new, old, backup)
@@ -89,7 +91,7 @@ async def show(ctx: StepContext, found: Pending, trial: Trial | None, *, unseen:
             ctx.log(line)
     for refused in found.refused:
         ctx.log(f"refused while the release's code was looked at: {refused}")
-    if trial is not None and (failed := trial.failed):
+    if trial is not None and trial.with_rows and (failed := trial.failed):
         left = f" It leaves behind: {'; '.join(failed.up.left)}." if failed.up.left else ""
         raise WorkFailed(
             f"On a copy of the data: {failed.up.error}.{left}",
@@ -139,18 +141,20 @@ def warn(
     dangers: list[str] = []
     detail: list[str] = []
     bad: set[tuple[Question, Verdict]] = set()
+    nothing_today = True
     for m in migrations:
         label = f"{m.revision}, {m.message}" if m.message else m.revision
         found = [a for a in answers(m, trial) if a.question in ASKED and a.verdict is not Verdict.GOOD]
         for answer in found:
             bad.add((answer.question, answer.verdict))
+            if answer.question is Question.DATA:
+                nothing_today &= answer.tried and answer.text.endswith(NOTHING_TODAY)
             dangers += [f"{text} (revision {label})" for text in _in_full(m, answer, losses)]
         if found:
             detail += describe(m, trial)
     if not dangers:
         return None
     if (Question.DATA, Verdict.BAD) in bad:
-        nothing_today = all("data is lost" not in danger for danger in dangers) and trial is not None
         what = "remove what is empty today" if nothing_today else "delete data"
         question = f"These migrations {what}. Continue?"
     elif (Question.DATA, Verdict.UNKNOWN) in bad:
@@ -224,6 +228,8 @@ def summary_of(trial: Trial) -> str:
         return f"tried {on}: {failed.revision} fails"
     if refused := trial.refused:
         return f"tried {on}, but not {refused.revision} and what comes after it: {refused.up.refused[0]}"
+    if not trial.with_rows:
+        return f"tried {on}: the schema goes up and down; what becomes of the data is only read"
     lost = sum(bool(one.losses) for one in trial.tried)
     down = sum(one.down is None or not one.down.done or bool(one.down.left) for one in trial.tried)
     words = [f"{lost} of {len(trial.tried)} {'loses' if lost == 1 else 'lose'} data" if lost else "nothing is lost"]

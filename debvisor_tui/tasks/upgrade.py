@@ -15,7 +15,7 @@ from debvisor_tui.adapters.migrations.alembic import (
 from debvisor_tui.adapters.migrations.probe import AlembicFailed
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
-from debvisor_tui.model.changes import ChangeKind
+from debvisor_tui.model.changes import Change, ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
 from debvisor_tui.model.schema import Schema
@@ -63,10 +63,24 @@ class UpgradeTask:
             f"the database is at {current or 'none'}, {counted(len(found.migrations), 'revision')} below {found.head}"
         )
         mine = [c for c in await ctx.changes() if c.kind is ChangeKind.DATABASE and c.step == ctx.step]
+        if mine and (behind := await _half_done(ctx, mine[-1], current)):
+            half = f"{left}, and a migration was left half done: {'; '.join(behind)}"
+            return Finding(Found.PARTLY, half, {**stands, "left": list(behind)})
         began = [c.before.get("revision") for c in mine]
         if began and began[0] != current:
             return Finding(Found.PARTLY, left, stands)
         return Finding(Found.NOT_DONE, left, stands)
+
+
+async def _half_done(ctx: StepContext, change: Change, current: str | None) -> tuple[str, ...]:
+    """What an attempt that was cut off has left, by the schema that it began with."""
+    schema = change.before.get("schema")
+    if not schema:  # an older journal has none
+        return ()
+    names = [str(m["revision"]) for m in change.before.get("pending", ())]
+    applied = names[: names.index(current) + 1] if current in names else []
+    began = Schema.from_json(schema)
+    return await what_is_left(ctx, began, applied, await trial_of(ctx), moved=bool(applied))
 
 
 async def upgrade_to_head(ctx: StepContext, planned: Pending, trial: Trial | None = None) -> str:
@@ -82,7 +96,7 @@ async def upgrade_to_head(ctx: StepContext, planned: Pending, trial: Trial | Non
     database = await opened(ctx.settings)
     entries = await plan_entries(ctx.settings, planned.migrations, trial)
     schema, rows = await database.schema(), (await database.contents()).rows
-    intent = {"revision": before, "pending": entries}
+    intent = {"revision": before, "pending": entries, "schema": schema.to_json()}
     async with ctx.change(ChangeKind.DATABASE, f"database {database.name}", intent) as change:
         try:
             moved = await upgrade(ctx.settings, ctx.execute, planned.revisions, reporter(ctx, "applied", applied))

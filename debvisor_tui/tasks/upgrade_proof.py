@@ -38,18 +38,22 @@ def _missing_rows(
     shown = trial if trial is not None and whole and trial.schema is not None and trial.with_rows else None
     announced = {op.drops.partition(".")[0] for m in migrations for op in m.operations if op.destructive}
     may_go = any(m.destructive for m in migrations)
+    touched = {name for tried in (trial.tried if trial else ()) for name in tried.touched}
     for table, had in rows_before.items():
         if shown is not None:
             if table not in shown.before:
                 continue  # it was made since the copy
-            expected = had + shown.after.get(table, 0) - shown.before[table]
+            then, after = shown.before[table], shown.after.get(table, 0)
+            # Of what was to go, as much as there is now; what was to come does as it did.
+            expected = had + after - then if after >= then else had * after // then
         elif table in announced or (may_go and table not in rows_after):
             continue
         else:
             expected = had
         has = rows_after.get(table, 0)
         missing = expected - has
-        if missing > 0 and (has == 0 or missing > max(FEW, SHARE * had)):
+        emptied = has == 0 and (had > FEW or table in touched)
+        if missing > 0 and (emptied or missing > max(FEW, SHARE * had)):
             yield f"{table} has {counted(has, 'row')}, and had {had}: {missing} more are gone than was shown"
 
 
@@ -60,9 +64,8 @@ def left_behind(
 
     `moved`: the database stands above where it was. Then, without a trial, it cannot be told what is whose.
     """
-    expected = {
-        change for tried in (trial.tried if trial else ()) if tried.revision in applied for change in tried.changes
-    }
-    if moved and not expected:
+    all_tried = trial.tried if trial else ()
+    changed = {text.split(" ")[0] for tried in all_tried if tried.revision in applied for text in tried.changes}
+    if moved and not changed:
         return ()
-    return tuple(str(change) for change in differences(before, now) if str(change) not in expected)
+    return tuple(str(change) for change in differences(before, now) if change.name not in changed)

@@ -174,6 +174,13 @@ def test_once_the_code_is_back_the_database_may_still_go_down() -> None:
     assert steps(way) == ["revert-database", "restart", "health"]
 
 
+def test_what_was_left_is_not_forgotten_by_a_retry_that_finds_it_there() -> None:
+    stuck = replace(database(ADDITIVE), state=ChangeState.FAILED, after={"revision": "a1"})
+    half = replace(stuck, after={"revision": "a1", "left": ["node.region is new"]})
+    assert "node.region is new" in action(plan(CODE, half, stuck), "revert-database").blocked
+    assert not action(plan(CODE, half, database(ADDITIVE)), "revert-database").blocked, "the retry went through"
+
+
 def test_a_way_down_that_failed_in_the_middle_is_planned_from_what_is_left() -> None:
     down = Change(
         9,

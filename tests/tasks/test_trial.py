@@ -12,11 +12,13 @@ from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.migration_answers import Answer, Question, Verdict, answers
+from debvisor_tui.model.schema import Schema
 from debvisor_tui.model.trial import Trial
 from debvisor_tui.system.work import QUIET
 from debvisor_tui.tasks.backup import BackupTask
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
 from debvisor_tui.tasks.upgrade import UpgradeTask
+from debvisor_tui.tasks.upgrade_proof import broken_promises
 
 REGION = 'op.add_column("node", sa.Column("region", sa.Text))'
 FOREIGN_KEYS = ENV.replace(
@@ -324,6 +326,45 @@ def test_an_upgrade_that_does_another_thing_than_the_trial_is_a_failed_step(rele
         run(UpgradeTask().run(release.context("upgrade", job)))
     change = next(c for c in release.made if c.kind is ChangeKind.DATABASE)
     assert (change.state, change.after) == (ChangeState.DONE, {"revision": "b2"})
+
+
+def test_a_service_at_work_meanwhile_is_no_broken_promise(release: Release) -> None:
+    """A table that goes has grown since the copy; a small queue that no migration touches was emptied."""
+    release.migration("b2", "a1", 'op.drop_table("node")')
+    release.tag("v1.1.0")
+    job = release.job("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    run(MigrationCheckTask().run(release.context("migration-check", job)))
+    release.rows("SELECT 1", "INSERT INTO node (notes) VALUES ('new')")
+    release.git("checkout", "-q", "v1.1.0")
+    run(UpgradeTask().run(release.context("upgrade", job)))
+    assert broken_promises((), None, Schema(), {"queue": 3, "node": 200}, {"queue": 0, "node": 198}) == ()
+    (broken,) = broken_promises((), None, Schema(), {"node": 200}, {"node": 0})
+    assert broken == "node has 0 rows, and had 200: 200 more are gone than was shown"
+
+
+def test_a_column_that_the_revision_fills_by_the_clock_is_no_broken_way_down(release: Release) -> None:
+    fill = 'op.add_column("node", sa.Column("at", sa.Text)); op.execute("UPDATE node SET at = hex(randomblob(8))")'
+    release.migration("b2", "a1", fill, 'op.drop_column("node", "at")')
+    (tried,) = _tried(release).tried
+    assert tried.again is not None
+    assert tried.again.left == ()
+
+
+def test_an_interpreter_that_is_not_there_is_told_as_it_is(release: Release) -> None:
+    """Not as a group of errors, which would count as a bug of ours."""
+    release.migration("b2", "a1")
+    release.tag("v1.1.0")
+
+    async def story() -> None:
+        async with open_source(release.settings).code() as code:
+            await try_on_copy(release.settings, QUIET, code)
+
+    good = release.settings
+    release.settings = make_settings(release.folder, database={"python": str(release.folder / "no-python")})
+    with pytest.raises(WorkFailed, match="no-python"):
+        run(story())
+    release.settings = good
 
 
 def test_what_the_trial_saw_is_what_the_way_back_knows(release: Release) -> None:

@@ -14,6 +14,7 @@ from debvisor_tui.adapters.databases.protocol import Database, Snapshot
 from debvisor_tui.adapters.migrations.probe import AlembicFailed, Probe, existing, room
 from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.schema import Measured, Schema, differences, losses, narrowings
 from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
 from debvisor_tui.system.work import Work
@@ -41,7 +42,7 @@ async def try_on_copy(
     async with _copied(live, work, backup, rows=rows) as (copy, of):
         story = _Story(copy.database, work)
         fitness = _Fitness(Probe(settings, old) if old else None)
-        async with asyncio.TaskGroup() as group:
+        async with _unwrapped(), asyncio.TaskGroup() as group:
             group.create_task(fitness.ask(work, live, copy, story.went_up))
             await fitness.ready.wait()
             unknown = still_open = ""
@@ -56,6 +57,18 @@ async def try_on_copy(
         trial = story.trial(of, fitness.fit, whole=copy.whole)
     unknown = unknown or trial.unknown
     return replace(trial, unknown=unknown, open=still_open, seconds=round(time.monotonic() - began, 2))
+
+
+@contextlib.asynccontextmanager
+async def _unwrapped() -> AsyncIterator[None]:
+    """The error itself, not a group that it came in: it is for a person."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors: list[BaseException] = [group]
+        while isinstance(errors[0], BaseExceptionGroup):
+            errors = [inner for error in errors for inner in getattr(error, "exceptions", (error,))]
+        raise next((error for error in errors if isinstance(error, DebvisorError)), errors[0]) from None
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +107,7 @@ class _Fitness:
         try:
             if self._probe is not None:
                 self.fit = _fit(await self._probe.look(work.execute, "fit", live, copy, wait))
-        except AlembicFailed as error:
+        except WorkFailed as error:
             self.fit = Fit(unknown=error.what)
         finally:
             self.ready.set()
@@ -183,10 +196,16 @@ class _Story:
         known = _differs(self._states[begins], was)  # by the steps before this one
         own = {loss.name for loss in self._tried[name].losses}  # what it took itself is not excused by a later step
         differs = _differs(self._states[ends], now)
+        if way == "again":  # what it fills with the time of day or a random value is another each time
+            made = {c.name for c in differences(self._states[number].schema, self._states[ends].schema) if c.new}
+            differs = {t: of for t, of in differs.items() if of not in made and of.partition(".")[0] not in made}
         gone = replace(gone, left=tuple(text for text, of in differs.items() if text not in known or of in own))
         if way == "down":
-            drops = tuple(change.name for change in differences(was.schema, now.schema) if change.gone)
-            self._tried[name] = replace(self._tried[name], down=gone, drops=drops)
+            lost = [loss.name for loss in losses(was.measured, now.measured)]
+            went = [c.name for c in differences(was.schema, now.schema) if c.gone]
+            # What only has its old name again is not lost.
+            drops = [*(n for n in went if n in lost or not _held(was.measured, n)), *lost]
+            self._tried[name] = replace(self._tried[name], down=gone, drops=tuple(dict.fromkeys(drops)))
         else:
             self._tried[name] = replace(self._tried[name], again=gone)
 
@@ -222,7 +241,9 @@ class _Story:
             schema=up.schema if ended else None,
             before={name: held.rows for name, held in first.measured.items()},
             after={name: held.rows for name, held in up.measured.items()} if ended else {},
-            uncompared=tuple(sorted(name for name, held in first.measured.items() if held.prints is None)),
+            uncompared=tuple(
+                sorted({n for state in self._states for n, held in state.measured.items() if held.prints is None})
+            ),
         )
 
 

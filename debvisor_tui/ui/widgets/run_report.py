@@ -19,7 +19,7 @@ from debvisor_tui.ui.units import name_of
 from debvisor_tui.ui.widgets.reflow import hanging_indent, page
 
 #: Facts for programs: the start of a process in clock ticks.
-_UNTOLD = frozenset({"ticks"})
+_UNTOLD = frozenset({"ticks", "schema"})
 INDENT = 10  # cells of the time column
 MOST_EVENTS = 2000  # the newest; a page is laid out whole
 

@@ -25,7 +25,12 @@ def measure(db: sqlite3.Connection, only: Collection[str] | None = None) -> dict
 
 
 def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Without alembic's own, and without virtual tables and what these keep for themselves: what is in them is made
+    of other tables, or by a module that is not here."""
+    kinds = {row[1]: row[2] for row in db.execute("PRAGMA table_list")}  # nothing before SQLite 3.37
     for name, sql in db.execute(_NAMES, ("table",)).fetchall():
+        if kinds.get(name, "table") in {"virtual", "shadow"} or re.match(r"(?i)\s*create\s+virtual", sql or ""):
+            continue
         if [column[1] for column in _columns(db, name)] != ["version_num"]:
             yield name, sql
 
@@ -76,7 +81,7 @@ def _more(db: sqlite3.Connection, table: str, sql: str) -> Iterator[str]:
 
 
 def _indexed(db: sqlite3.Connection, index: str) -> str:
-    return ", ".join(str(row[2]) for row in db.execute(f"PRAGMA index_info({quoted(index)})"))
+    return ", ".join(str(row[2] or "expression") for row in db.execute(f"PRAGMA index_info({quoted(index)})"))
 
 
 def _checks(sql: str) -> Iterator[str]:
@@ -115,7 +120,7 @@ def _prints(
     counted: list[Counter[int]] = [Counter() for _ in names]
     chosen = ", ".join(map(quoted, names))
     for row in db.execute(f"SELECT {chosen} FROM {quoted(table)}"):  # noqa: S608 - quoted
-        of = tuple(row[place] for place in places)
+        of = tuple(map(_print, (row[place] for place in places)))
         for number, value in enumerate(row):
             if value is None:
                 continue

@@ -1,0 +1,93 @@
+"""What is lost, and what is other, between two looks at a database."""
+
+import sqlite3
+
+import pytest
+
+from debvisor_tui.adapters.databases.sqlite import schema as sqlite_schema
+from debvisor_tui.adapters.databases.sqlite.schema import measure, read_schema
+from debvisor_tui.model.schema import Schema, differences, losses, narrowings
+
+BASE = """
+CREATE TABLE node (id INTEGER PRIMARY KEY, a TEXT, b INTEGER, c INTEGER);
+INSERT INTO node VALUES (1, 'x', 1, 1), (2, 'y', 1, 1), (3, NULL, 1, 1);
+CREATE TABLE log (line TEXT);
+INSERT INTO log VALUES ('one'), ('one'), ('two');
+"""
+
+OTHERS = "INSERT INTO node VALUES (11, 'x', 1, 1), (12, 'y', 1, 1), (13, NULL, 1, 1)"
+#: The table with another key column, and other types.
+REBUILT = (
+    "CREATE TABLE n ({} PRIMARY KEY, a TEXT, b FLOAT, c INTEGER); INSERT INTO n SELECT {} FROM node; "
+    "DROP TABLE node; ALTER TABLE n RENAME TO node"
+)
+
+
+def _after(sql: str, base: str = BASE) -> tuple[list[str], list[str], list[str], Schema]:
+    """The losses, differences and narrowings that `sql` makes, in words; the schema then."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(base)
+    before, held = read_schema(db), measure(db)
+    db.executescript(sql)
+    after = read_schema(db)
+    lost = [str(loss) for loss in losses(held, measure(db))]
+    return lost, [str(d) for d in differences(before, after)], list(narrowings(before, after)), after
+
+
+@pytest.mark.parametrize(
+    ("sql", "lost"),
+    [
+        ("UPDATE node SET a = upper(a)", ["node.a: all 2 values overwritten"]),
+        ("UPDATE node SET a = NULL WHERE id = 1", ["node.a: 1 of 2 values gone"]),
+        ("UPDATE node SET a = 'z' WHERE a IS NULL", []),
+        ("DELETE FROM node WHERE id = 3", ["node: 1 of 3 rows gone"]),
+        (f"DELETE FROM node; {OTHERS}", ["node: all 3 rows gone"]),
+        ("UPDATE log SET line = 'three' WHERE line = 'two'", ["log.line: 1 of 3 values overwritten"]),
+        ("DELETE FROM log WHERE line = 'two'", ["log: 1 of 3 rows gone"]),
+        ("DROP TABLE log", ["log: all 3 rows gone"]),
+        ("ALTER TABLE log RENAME TO journal", []),
+        ("ALTER TABLE node RENAME COLUMN a TO name", []),
+        ("ALTER TABLE node DROP COLUMN c", ["node.c: all 3 values gone"]),  # though b holds the same
+        (REBUILT.format("id TEXT", "id, 'w', b, c"), ["node.a: all 2 values overwritten"]),
+        (REBUILT.format("i INTEGER", "id, a, b, c"), []),
+    ],
+)
+def test_what_is_gone_or_overwritten_is_counted(sql: str, lost: list[str]) -> None:
+    assert _after(sql)[0] == lost
+
+
+def test_of_too_many_values_rows_and_counts_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_schema, "CELLS", 1)
+    assert _after("DELETE FROM node WHERE id = 3")[0] == ["node: 1 of 3 rows gone"]
+    assert _after("UPDATE node SET a = NULL WHERE id = 1")[0] == ["node.a: 1 of 2 values gone"]
+    assert _after("ALTER TABLE node RENAME TO host")[0] == []
+    assert _after("ALTER TABLE node RENAME COLUMN a TO name")[0] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "rules"),
+    [
+        ("CREATE UNIQUE INDEX u ON node (A)", ["node has got unique index u (a)"]),
+        ("CREATE UNIQUE INDEX u ON node (lower(a))", ["node has got unique index u (expression)"]),
+        ("CREATE INDEX i ON node (a)", []),
+        ("ALTER TABLE node ADD COLUMN d TEXT CHECK (d > 1)", []),
+        ("ALTER TABLE node ADD COLUMN d TEXT NOT NULL DEFAULT ''", []),
+    ],
+)
+def test_what_may_refuse_old_codes_rows_is_named(sql: str, rules: list[str]) -> None:
+    assert _after(sql)[2] == rules
+
+
+def test_virtual_tables_and_what_they_keep_are_left_alone() -> None:
+    base = BASE + "CREATE VIRTUAL TABLE f USING fts5(t); INSERT INTO f VALUES ('word');"
+    lost, changed, _, schema = _after("INSERT INTO f VALUES ('more words')", base)
+    assert (lost, changed) == ([], [])
+    assert sorted(schema.tables) == ["log", "node"]
+
+
+def test_a_schema_survives_the_journal() -> None:
+    extra = "CREATE VIEW v AS SELECT a FROM node; CREATE TRIGGER t AFTER INSERT ON log BEGIN SELECT 1; END;"
+    schema = _after("CREATE UNIQUE INDEX u ON node (a) WHERE b > 0", BASE + extra)[3]
+    assert Schema.from_json(schema.to_json()) == schema
+    assert differences(schema, schema) == ()
+    assert any("where b > 0" in text.lower() for text in schema.tables["node"].more)
