@@ -131,6 +131,7 @@ def test_only_what_was_shown_is_applied(release: Release) -> None:
     assert run(current_revision(release.settings)) == "a1"
 
 
+@pytest.mark.slow
 def test_what_the_check_said_is_nothing_is_asked_about_once_it_is_something(release: Release) -> None:
     """Another commit under the version, a file that appeared: whatever the reason, nobody agreed to it."""
     release.tag("v1.1.0")
@@ -142,6 +143,7 @@ def test_what_the_check_said_is_nothing_is_asked_about_once_it_is_something(rele
     assert "has not shown 1 migration" in release.gates[-1].question
 
 
+@pytest.mark.slow
 def test_an_ini_beside_the_checkout_and_one_behind_a_link_lead_to_the_target(
     release: Release, tmp_path: Path
 ) -> None:
@@ -155,6 +157,7 @@ def test_an_ini_beside_the_checkout_and_one_behind_a_link_lead_to_the_target(
         assert run(_target(release)).revisions == ("b2",), name
 
 
+@pytest.mark.slow
 def test_settings_in_pyproject_are_read_as_alembic_reads_them(release: Release) -> None:
     ini = release.checkout / "alembic.ini"
     ini.write_text("".join(line for line in ini.read_text().splitlines(True) if "script_location" not in line))
@@ -165,6 +168,7 @@ def test_settings_in_pyproject_are_read_as_alembic_reads_them(release: Release) 
     assert run(_target(release)).revisions == ("b2",)
 
 
+@pytest.mark.slow
 def test_an_ini_may_name_variables_that_only_env_py_fills_in(release: Release) -> None:
     ini = release.checkout / "alembic.ini"
     ini.write_text(ini.read_text().replace("[loggers]", "panel.place = %(PANEL_DB)s/x\n[loggers]"))
@@ -173,6 +177,7 @@ def test_an_ini_may_name_variables_that_only_env_py_fills_in(release: Release) -
     assert run(_target(release)).revisions == ("b2",)
 
 
+@pytest.mark.slow
 def test_env_py_may_say_itself_where_the_migrations_are(release: Release) -> None:
     """Heads are asked after it has run; before, there were none."""
     folder = release.checkout / "migrations"
@@ -191,6 +196,7 @@ def test_env_py_may_say_itself_where_the_migrations_are(release: Release) -> Non
     assert run(_target(release)).revisions == ("b2",)
 
 
+@pytest.mark.slow
 def test_the_driver_of_the_url_and_its_options_reach_env_py(release: Release, tmp_path: Path) -> None:
     env = release.checkout / "migrations" / "env.py"
     url = 'context.config.get_main_option("sqlalchemy.url")'
@@ -231,6 +237,7 @@ def test_two_heads_go_down_to_the_set_that_they_were(release: Release) -> None:
     assert [row[1] for row in release.rows("PRAGMA table_info(node)")] == ["id", "notes", "b", "c"]
 
 
+@pytest.mark.slow
 def test_a_branch_that_the_release_brought_is_undone_with_the_merge(release: Release) -> None:
     """`alembic downgrade b2` would leave the other branch standing."""
     release.migration("b2", "a1")
@@ -245,6 +252,7 @@ def test_a_branch_that_the_release_brought_is_undone_with_the_merge(release: Rel
     assert run(current_revision(release.settings)) == "b2"
 
 
+@pytest.mark.slow
 def test_a_place_that_is_not_below_is_no_way_down(release: Release) -> None:
     release.migration("b2", "a1")
     release.tag("v1.1.0")

@@ -164,6 +164,7 @@ def test_what_asks_the_database_itself_is_seen_and_no_false_alarm(release: Relea
         ('op.rename_table("node", "host")', "it cannot read node: "),
     ],
 )
+@pytest.mark.slow
 def test_the_release_that_runs_now_is_asked_whether_it_works_on_the_new_schema(
     release: Release, up: str, text: str
 ) -> None:
@@ -202,6 +203,7 @@ def test_the_release_that_runs_now_is_asked_whether_it_works_on_the_new_schema(
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_goes_is_named_and_asked_about_though_it_is_empty_today(release: Release, up: str, text: str) -> None:
     """Until it is shipped somebody may have written to it."""
     release.rows("SELECT 1", "DELETE FROM node")
@@ -214,6 +216,7 @@ def test_what_goes_is_named_and_asked_about_though_it_is_empty_today(release: Re
     assert release.gates[0].question == "These migrations remove what is empty today. Continue?"
 
 
+@pytest.mark.slow
 def test_a_deletion_that_meets_nothing_is_no_loss(release: Release) -> None:
     release.migration("b2", "a1", "op.execute('DELETE FROM node WHERE id > 100')")
     release.tag("v1.1.0")
@@ -224,6 +227,7 @@ def test_a_deletion_that_meets_nothing_is_no_loss(release: Release) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_rename_keeps_all_values(release: Release) -> None:
     release.migration("b2", "a1", _batch("node", 'alter_column("notes", new_column_name="remark")'))
     release.migration("c3", "b2", 'op.rename_table("node", "host")')
@@ -239,6 +243,7 @@ def test_a_rename_keeps_all_values(release: Release) -> None:
         (LESS, Verdict.BAD, "it does not bring all back: node: 1 of 2 rows gone"),
     ],
 )
+@pytest.mark.slow
 def test_every_broken_way_down_is_told(release: Release, back: str, verdict: Verdict, text: str) -> None:
     release.migration("b2", "a1", 'op.add_column("node", sa.Column("region", sa.Text))', back)
     release.tag("v1.1.0")
@@ -248,6 +253,7 @@ def test_every_broken_way_down_is_told(release: Release, back: str, verdict: Ver
     assert (found.verdict, found.text.startswith(text)) == (verdict, True), found.text
 
 
+@pytest.mark.slow
 def test_what_the_trial_may_not_reach_is_unknown_not_safe(release: Release, tmp_path: Path) -> None:
     release.migration("b2", "a1", f"__import__('subprocess').run(['touch', '{tmp_path}/made'])")
     release.tag("v1.1.0")
@@ -259,6 +265,7 @@ def test_what_the_trial_may_not_reach_is_unknown_not_safe(release: Release, tmp_
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_a_migration_that_goes_its_own_way_to_the_live_database_is_tried_on_the_copy(release: Release) -> None:
     (release.checkout / "panel_db.py").write_text(
         f"import sqlite3\ndef connect():\n    return sqlite3.connect({str(release.database)!r}, isolation_level=None)"
@@ -285,6 +292,7 @@ def test_the_copy_is_of_this_runs_backup(release: Release) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_without_room_the_tables_alone_are_copied_and_that_is_said(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +310,7 @@ def test_without_room_the_tables_alone_are_copied_and_that_is_said(
 
 
 @pytest.mark.parametrize(("wanted", "tried"), [("tables", "its tables without their rows"), ("none", None)])
+@pytest.mark.slow
 def test_how_much_is_tried_is_the_configs_to_say(release: Release, wanted: str, tried: str | None) -> None:
     release.migration("b2", "a1", 'op.drop_column("node", "notes")')
     release.tag("v1.1.0")
@@ -313,6 +322,7 @@ def test_how_much_is_tried_is_the_configs_to_say(release: Release, wanted: str, 
     assert "node.notes" in release.gates[0].danger
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_does_another_thing_than_the_trial_is_a_failed_step(release: Release) -> None:
     """The data became other since the backup."""
     release.migration("b2", "a1", "op.execute(\"DELETE FROM node WHERE notes = 'later'\")")
@@ -328,6 +338,7 @@ def test_an_upgrade_that_does_another_thing_than_the_trial_is_a_failed_step(rele
     assert (change.state, change.after) == (ChangeState.DONE, {"revision": "b2"})
 
 
+@pytest.mark.slow
 def test_a_service_at_work_meanwhile_is_no_broken_promise(release: Release) -> None:
     """A table that goes has grown since the copy; a small queue that no migration touches was emptied."""
     release.migration("b2", "a1", 'op.drop_table("node")')
@@ -343,6 +354,7 @@ def test_a_service_at_work_meanwhile_is_no_broken_promise(release: Release) -> N
     assert broken == "node has 0 rows, and had 200: 200 more are gone than was shown"
 
 
+@pytest.mark.slow
 def test_a_column_that_the_revision_fills_by_the_clock_is_no_broken_way_down(release: Release) -> None:
     fill = 'op.add_column("node", sa.Column("at", sa.Text)); op.execute("UPDATE node SET at = hex(randomblob(8))")'
     release.migration("b2", "a1", fill, 'op.drop_column("node", "at")')
@@ -351,6 +363,7 @@ def test_a_column_that_the_revision_fills_by_the_clock_is_no_broken_way_down(rel
     assert tried.again.left == ()
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_is_not_there_is_told_as_it_is(release: Release) -> None:
     """Not as a group of errors, which would count as a bug of ours."""
     release.migration("b2", "a1")
