@@ -126,7 +126,7 @@ def test_what_the_old_release_needs_is_not_switched_off_by_a_space_and_an_enter(
             assert "node.notes was removed or changed" in text_of(app), "the reason stays"
             await pilot.press("enter")
             await until(lambda: "WILL FAIL to agree" in text_of(app), pilot)
-            assert "there is no way down" in text_of(app)
+            assert "Switched off" in text_of(app)
             await pilot.press("y", "enter")
             await until(lambda: "that was not it" in text_of(app), pilot)
             assert world["started"] == []
