@@ -124,7 +124,6 @@ def carry_out(actions: Sequence[Action], it: Release) -> None:
     for action in actions:
         match action.step:
             case "revert-database":
-                assert world.code == NEW or not world.revision, "only the new release's code knows the way down"
                 wanted = CHAIN.index(action.facts["revision"])
                 assert wanted <= world.revision, "it never goes up"
                 assert not any(m["irreversible"] for m in it.pending[wanted : world.revision])
@@ -268,7 +267,6 @@ def test_whatever_was_recorded_the_plan_keeps_its_promises(
     assert [a.step for a in way.actions] == ORDER, "each once, the database first"
     enabled = steps(way)
     live = {c.kind for c in changes if c.state is not ChangeState.UNDONE and not c.is_noop}
-    undone = {c.kind for c in changes if c.state is ChangeState.UNDONE}
     for of in way.actions:
         assert of.does
         assert not (of.enabled and of.blocked)
@@ -284,7 +282,6 @@ def test_whatever_was_recorded_the_plan_keeps_its_promises(
         assert moved[-1].after["revision"] in {moved[-1].before.get("revision"), moved[0].before.get("revision")}
     if down.enabled:
         assert down.facts["revision"] == moved[0].before["revision"], "to where it was recorded, nowhere else"
-        assert not (undone & RELEASED and not live & RELEASED), "the code that knows the way is still there"
     released = [c for c in changes if c.kind in RELEASED and c.state is not ChangeState.UNDONE and not c.is_noop]
     assert ("revert-release" in enabled) == bool(released)
     if released:
