@@ -111,13 +111,23 @@ def _attach_instead(held: LockHeld) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _follow(places: "TargetPaths", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
+def _follow(
+    places: "TargetPaths",
+    person: Person,
+    policy: "Policy",
+    run: int,
+    *,
+    as_json: bool,
+    ends_with: int | None = None,
+) -> int:
+    """The exit code; `ends_with`: what it is whatever became of the run."""
     from debvisor_tui.cli.headless import Follower
     from debvisor_tui.store.history import History
 
     follower = Follower(places, person, policy, out=sys.stderr if as_json else sys.stdout)
     try:
         code = asyncio.run(follower.follow(run))
+        code = code if ends_with is None else ends_with
     except KeyboardInterrupt:
         say(f"Interrupted here; run {follower.run} goes on by itself. See: debvisor-tui status")
         raise
@@ -293,9 +303,11 @@ def rollback(
     if the_plan.blockers:
         raise UsageError("\n".join(the_plan.blockers), "Decide with --database, --no-database or --restore-backup.")
     if not the_plan.enabled and waiting is not None and waiting.id == the_plan.run:
-        say(f"Run {waiting.id} has changed nothing that is to be undone: it ends here.")
+        say(f"Run {waiting.id} has changed nothing that is to be undone: the way back is to end it here.")
+        if not yes:
+            _ask(the_plan, settings.name)
         ended = Policy(abort_at_gates=True, abort_reason="the way back: nothing was to be undone")
-        _follow(places, whoami(headless=True), ended, waiting.id, as_json=as_json)
+        _follow(places, whoami(headless=True), ended, waiting.id, as_json=as_json, ends_with=EXIT_DONE)
         return
     if not the_plan.enabled:
         raise UsageError("There is nothing to undo: this run has changed nothing that is still in place.")

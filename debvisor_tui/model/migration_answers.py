@@ -63,10 +63,6 @@ def answers(migration: Migration, trial: Trial | None) -> tuple[Answer, ...]:
     )
 
 
-def answer(migration: Migration, trial: Trial | None, question: Question) -> Answer:
-    return next(a for a in answers(migration, trial) if a.question is question)
-
-
 def _not_tried(trial: Trial | None, tried: Tried | None) -> str:
     """Why the trial says nothing of it."""
     if tried is not None and tried.up.refused:

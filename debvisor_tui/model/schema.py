@@ -99,6 +99,10 @@ class TableContents:
     prints: Mapping[str, Mapping[Any, int]] | None = None
     keyed: tuple[str, ...] = ()
 
+    @property
+    def cells(self) -> int:
+        return self.rows * len(self.values)
+
 
 #: How much a whole database holds, by table.
 Measured = Mapping[str, TableContents]
@@ -115,11 +119,6 @@ class Loss:
     count: int
     of: int
     overwritten: bool = False
-
-    @property
-    def unit(self) -> str:
-        word = "value" if "." in self.name else "row"
-        return word if self.count == 1 else f"{word}s"
 
     def __str__(self) -> str:
         verb = "overwritten" if self.overwritten else "gone"

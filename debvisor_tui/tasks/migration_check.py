@@ -233,7 +233,7 @@ def summary_of(trial: Trial) -> str:
     lost = sum(bool(one.losses) for one in trial.tried)
     down = sum(one.down is None or not one.down.done or bool(one.down.left) for one in trial.tried)
     words = [f"{lost} of {len(trial.tried)} {'loses' if lost == 1 else 'lose'} data" if lost else "nothing is lost"]
-    words += [f"going down does not bring back all of {down}" if down else "going down brings all back"]
+    words += [f"the way down of {down} is not complete" if down else "going down brings all back"]
     return f"tried {on}: {', '.join(words)}"
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from migrating import ENV, Release, make_release, make_settings, run
 
+from debvisor_tui.adapters.databases.sqlite import file as sqlite
+from debvisor_tui.adapters.migrations import trial as trials
 from debvisor_tui.adapters.migrations.alembic import Pending
 from debvisor_tui.adapters.migrations.trial import try_on_copy
 from debvisor_tui.adapters.sources import open_source
@@ -293,6 +295,37 @@ def test_the_copy_is_of_this_runs_backup(release: Release) -> None:
 
 
 @pytest.mark.slow
+def test_a_copy_lies_where_backups_do_not_where_files_may_be_in_memory(release: Release) -> None:
+    release.backups.mkdir()
+    release.migration("b2", "a1", "import os, sys; print('AT', os.environ['DATABASE_URL'], file=sys.stderr)")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    (at, *_) = {line for line in release.lines if line.startswith(f"AT sqlite:///{release.backups}/")}
+    assert not Path(at.removeprefix("AT sqlite:///")).exists()
+    assert list(release.backups.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_values_that_are_too_many_to_keep_are_said_and_not_called_safe(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "CELLS", 6)  # the table's four, and not four more after the first step
+    release.migration("b2", "a1", "op.execute(\"UPDATE node SET notes = 'x'\")")
+    release.migration("c3", "b2", "op.execute(\"UPDATE node SET notes = 'y'\")")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    assert list(release.value("trial")["uncompared"]) == ["node"]
+    for number in (0, 1):
+        found = _answer(release, Question.DATA, number)
+        assert (found.verdict, found.text) == (
+            Verdict.BAD,
+            "node.notes removed or overwritten; too many to count what of it",
+        )
+
+
+@pytest.mark.slow
 def test_without_room_the_tables_alone_are_copied_and_that_is_said(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +333,7 @@ def test_without_room_the_tables_alone_are_copied_and_that_is_said(
         free = 0
 
     monkeypatch.setattr("shutil.disk_usage", lambda _: Full)
+    monkeypatch.setattr(sqlite, "SNAPSHOT", 0)  # nor is it so small that it may lie among the temporary files
     release.migration("b2", "a1", "op.execute('DELETE FROM node')", "pass")
     trial = _tried(release)
     assert (trial.of, trial.rows) == ("its tables without their rows (no room for a copy)", None)

@@ -52,9 +52,9 @@ class ToyDatabase:
         with closing(sqlite3.connect(self.path)) as db:
             return read_schema(db)
 
-    async def measure(self, only: Collection[str] | None = None) -> Measured:
+    async def measure(self, only: Collection[str] | None = None, most: int = 1000) -> Measured:
         with closing(sqlite3.connect(self.path)) as db:
-            return measure(db, only)
+            return measure(db, only, most)
 
     async def snapshot(self, folder: Path, *, whole: bool | None = None) -> Snapshot:
         return await self.restored(QUIET, self.path, folder)

@@ -66,8 +66,9 @@ class Database(Protocol):
     async def schema(self) -> Schema:
         """Its tables and what else it has, without alembic's own table."""
 
-    async def measure(self, only: Collection[str] | None = None) -> Measured:
-        """How much each table holds; `only` those named. Reads all of them."""
+    async def measure(self, only: Collection[str] | None = None, most: int = ...) -> Measured:
+        """How much each table holds; `only` those named. Reads all of them. `most`: of how many cells in all the
+        values may be kept in memory to compare them later; by default as many as one table may have."""
 
     async def count(self, names: Sequence[str]) -> dict[str, int | None]:
         """Rows of each "table", values that are not NULL of each "table.column"; None if that cannot be told."""

@@ -3,6 +3,7 @@ copy is looked at after each step."""
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ from debvisor_tui.model.schema import Measured, Schema, differences, losses, nar
 from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
 from debvisor_tui.system.work import Work
 
+CELLS: Final = 1_000_000  # whose values are kept to compare, of all tables after all steps: some 100 MB
 ROOM: Final = 1.5  # times the database's size: a migration may rebuild its largest table
 
 
@@ -39,7 +41,7 @@ async def try_on_copy(
     """
     began = time.monotonic()
     live = await existing(settings)
-    async with _copied(live, work, backup, rows=rows) as (copy, of):
+    async with _copied(live, work, settings.backup.dir, backup, rows=rows) as (copy, of):
         story = _Story(copy.database, work)
         fitness = _Fitness(Probe(settings, old) if old else None)
         async with _unwrapped(), asyncio.TaskGroup() as group:
@@ -73,22 +75,30 @@ async def _unwrapped() -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _copied(
-    live: Database, work: Work, backup: tuple[str, Path] | None, *, rows: bool
+    live: Database, work: Work, backups: Path, backup: tuple[str, Path] | None, *, rows: bool
 ) -> AsyncIterator[tuple[Snapshot, str]]:
-    """A copy to work on, in a private folder, and what it is of."""
-    if rows and backup is not None and await _fits(live, backup[1].parent):
-        with room(backup[1].parent) as folder:
-            yield await live.restored(work, backup[1], folder), f"the backup {backup[0]}"
+    """A copy to work on, in a private folder, and what it is of.
+
+    One that may be large is made where backups are, not among the temporary files: those may be in memory.
+    """
+    if rows and await asyncio.to_thread(_has_room, backups, await live.size()):
+        with room(backups) as folder:
+            if backup is not None:
+                yield await live.restored(work, backup[1], folder), f"the backup {backup[0]}"
+            else:
+                yield await live.snapshot(folder, whole=True), "the database as it is now"
         return
     with room() as folder:
-        whole = rows and await _fits(live, folder)
-        copy = await live.snapshot(folder, whole=whole)
+        copy = await live.snapshot(folder, whole=None if rows else False)
         why = " (no room for a copy)" if rows else ""
-        yield copy, "the database as it is now" if whole else f"its tables without their rows{why}"
+        yield copy, "the database as it is now" if copy.whole else f"its tables without their rows{why}"
 
 
-async def _fits(live: Database, folder: Path) -> bool:
-    return shutil.disk_usage(folder).free > ROOM * await live.size()
+def _has_room(folder: Path, size: int) -> bool:
+    try:
+        return os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).free > ROOM * size
+    except OSError:
+        return False
 
 
 class _Fitness:
@@ -143,10 +153,16 @@ class _Story:
         self._tried: dict[str, Tried] = {}
         self._states: list[_State] = []  # before the first revision, after it, after the second …
         self._now = _State(Schema(), {})
+        self._cells = CELLS
 
     async def begin(self) -> None:
-        self._now = _State(await self._copy.schema(), await self._copy.measure())
+        self._now = _State(await self._copy.schema(), await self._measure(None))
         self._states = [self._now]
+
+    async def _measure(self, only: Collection[str] | None) -> Measured:
+        found = await self._copy.measure(only, self._cells)
+        self._cells -= sum(held.cells for held in found.values() if held.prints is not None)
+        return found
 
     def hear(self, fitness: _Fitness) -> Any:
         async def hear(event: Mapping[str, Any]) -> None:
@@ -222,7 +238,7 @@ class _Story:
         """How the copy stands now; only what was touched is measured again."""
         schema = await self._copy.schema()
         changed = {change.table for change in differences(self._now.schema, schema)}
-        again = await self._copy.measure({*touched, *changed} & set(schema.tables))
+        again = await self._measure({*touched, *changed} & set(schema.tables))
         kept = {name: held for name, held in self._now.measured.items() if name in schema.tables}
         self._now = _State(schema, {**kept, **again})
         return self._now

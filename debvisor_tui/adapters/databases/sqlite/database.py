@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from debvisor_tui.adapters.databases.protocol import Contents, Snapshot
 from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile, database_path, remove_side_files
+from debvisor_tui.adapters.databases.sqlite.schema import CELLS
 from debvisor_tui.model.schema import Measured, Schema
 from debvisor_tui.system.threads import in_thread, on_loop
 from debvisor_tui.system.work import Work
@@ -38,8 +39,8 @@ class SQLite:
     async def schema(self) -> Schema:
         return await asyncio.to_thread(self._file.schema)
 
-    async def measure(self, only: Collection[str] | None = None) -> Measured:
-        return await in_thread(lambda stop: self._file.measure(only, stop))
+    async def measure(self, only: Collection[str] | None = None, most: int = CELLS) -> Measured:
+        return await in_thread(lambda stop: self._file.measure(only, most, stop))
 
     async def count(self, names: Sequence[str]) -> dict[str, int | None]:
         return await asyncio.to_thread(self._file.count, names)

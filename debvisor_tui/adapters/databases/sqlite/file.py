@@ -66,9 +66,9 @@ class SQLiteFile:
         with explained(self.path), closing(_reader(self.path)) as db:
             return read_schema(db)
 
-    def measure(self, only: Collection[str] | None, stop: threading.Event) -> dict[str, TableContents]:
+    def measure(self, only: Collection[str] | None, most: int, stop: threading.Event) -> dict[str, TableContents]:
         with explained(self.path), closing(_reader(self.path)) as db, _stopped_by(db, stop):
-            return measure(db, only)
+            return measure(db, only, most)
 
     def count(self, names: Sequence[str]) -> dict[str, int | None]:
         with explained(self.path), closing(_reader(self.path)) as db:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from debvisor_tui.model.schema import Schema, Table, TableContents
 
-CELLS: Final = 300_000  # of a table; in larger ones rows and values are counted, and not compared
+CELLS: Final = 300_000  # of a table (30 MB); in larger ones rows and values are counted, and not compared
 _NAMES: Final = "SELECT name, sql FROM sqlite_master WHERE type = ? AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
 
 
@@ -19,9 +19,16 @@ def read_schema(db: sqlite3.Connection) -> Schema:
     return Schema(tables, more)
 
 
-def measure(db: sqlite3.Connection, only: Collection[str] | None = None) -> dict[str, TableContents]:
-    """What each table holds; `only` those named."""
-    return {name: _contents(db, name) for name, _ in _tables(db) if only is None or name in only}
+def measure(
+    db: sqlite3.Connection, only: Collection[str] | None = None, most: int = CELLS
+) -> dict[str, TableContents]:
+    """What each table holds; `only` those named. `most`: the cells in all whose values may be kept to compare."""
+    found: dict[str, TableContents] = {}
+    for name, _ in _tables(db):
+        if only is None or name in only:
+            found[name] = _contents(db, name, min(most, CELLS))
+            most -= found[name].cells if found[name].prints is not None else 0
+    return found
 
 
 def _tables(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
@@ -100,14 +107,14 @@ def _checks(sql: str) -> Iterator[str]:
         yield _flat(sql[found.end() - 1 : end])
 
 
-def _contents(db: sqlite3.Connection, table: str) -> TableContents:
+def _contents(db: sqlite3.Connection, table: str, most: int) -> TableContents:
     columns = _columns(db, table)
     names = [column[1] for column in columns]
     counts = ", ".join(["count(*)", *(f"count({quoted(name)})" for name in names)])
     rows, *held = db.execute(f"SELECT {counts} FROM {quoted(table)}").fetchone()  # noqa: S608 - quoted
     values = dict(zip(names, held, strict=True))
     key = tuple(name for _, name in sorted((c[5], c[1]) for c in columns if c[5]))
-    if rows * len(names) > CELLS:
+    if rows * len(names) > most:
         return TableContents(rows, values, None, key)
     return TableContents(rows, values, _prints(db, table, names, key), key)
 

@@ -245,7 +245,8 @@ class Release:
         from sqlalchemy.engine import make_url
 
         meant = self.live or make_url(self.url).render_as_string(hide_password=True)
-        what = f"The release's env.py connects to {reached}, not to {meant}"
+        told = reached.render_as_string(hide_password=True) if hasattr(reached, "render_as_string") else reached
+        what = f"The release's env.py connects to {told}, not to {meant}"
         hint = "Let env.py take the URL from DATABASE_URL, or fix database.url or database.environment."
         return Failure("other-database", what, hint)
 
