@@ -42,6 +42,7 @@ class Policy:
     roll_back_on_failure: bool = False
     abort_at_gates: bool = False
     abort_reason: str = "nobody is there to decide"
+    abort_code: int | None = None  # the exit code then; by default that of the gate
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ class Follower:
                 self._say(text)
         code = EXIT_FAILED if failed else EXIT_WAITING
         if policy.abort_at_gates:
-            self._ended_with = code
+            self._ended_with = code if policy.abort_code is None else policy.abort_code
             return await self._answer(client, gate, Answer.ABORT, policy.abort_reason)
         self._say(f"Decide: debvisor-tui attach {self.run}   or take the way back: debvisor-tui rollback {self.run}")
         return code

@@ -111,23 +111,13 @@ def _attach_instead(held: LockHeld) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _follow(
-    places: "TargetPaths",
-    person: Person,
-    policy: "Policy",
-    run: int,
-    *,
-    as_json: bool,
-    ends_with: int | None = None,
-) -> int:
-    """The exit code; `ends_with`: what it is whatever became of the run."""
+def _follow(places: "TargetPaths", person: Person, policy: "Policy", run: int, *, as_json: bool) -> int:
     from debvisor_tui.cli.headless import Follower
     from debvisor_tui.store.history import History
 
     follower = Follower(places, person, policy, out=sys.stderr if as_json else sys.stdout)
     try:
         code = asyncio.run(follower.follow(run))
-        code = code if ends_with is None else ends_with
     except KeyboardInterrupt:
         say(f"Interrupted here; run {follower.run} goes on by itself. See: debvisor-tui status")
         raise
@@ -306,9 +296,8 @@ def rollback(
         say(f"Run {waiting.id} has changed nothing that is to be undone: the way back is to end it here.")
         if not yes:
             _ask(the_plan, settings.name)
-        ended = Policy(abort_at_gates=True, abort_reason="the way back: nothing was to be undone")
-        _follow(places, whoami(headless=True), ended, waiting.id, as_json=as_json, ends_with=EXIT_DONE)
-        return
+        ends = Policy(abort_at_gates=True, abort_reason="the way back: nothing to undo", abort_code=EXIT_DONE)
+        raise typer.Exit(_follow(places, whoami(headless=True), ends, waiting.id, as_json=as_json))
     if not the_plan.enabled:
         raise UsageError("There is nothing to undo: this run has changed nothing that is still in place.")
     _refuse_if_another_runs(places, the_plan.run)
