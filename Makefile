@@ -11,7 +11,7 @@ PACKAGES := pyproject.toml constraints.txt scripts/venv.sh
 help:
 	@echo "make demo [DIR=folder] [FAULT=name]   the embedded sandbox host, in the terminal"
 	@echo "make test                             linters, types, import contracts, tests"
-	@echo "make stories                          whole releases on real processes, and more examples; minutes"
+	@echo "make stories                          whole releases on real processes, and the properties; minutes"
 	@echo "make faults                           kill everything, everywhere, and lose nothing; minutes"
 	@echo "make lint | snapshots | bench | clean"
 

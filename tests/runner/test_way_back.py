@@ -71,6 +71,7 @@ def rolled_back(journal: Journal, run: int) -> None:
     journal.end_run(back, RunState.SUCCEEDED)
 
 
+@pytest.mark.slow
 def test_failed_attempts_that_moved_nothing_hide_no_way_back_and_lose_nothing(tmp_path: Path) -> None:
     """Of many releases in a row, with failed ones between: rollback, home, prune and retention agree what stands."""
     journal = Journal(tmp_path / "journal.db")
@@ -109,6 +110,7 @@ def test_failed_attempts_that_moved_nothing_hide_no_way_back_and_lose_nothing(tm
     journal.close()
 
 
+@pytest.mark.slow
 def test_a_database_that_a_rollback_left_ahead_of_the_code_is_said(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     run = new_run(journal, ("pull", "upgrade"))

@@ -310,6 +310,7 @@ WORDS = st.text(st.sampled_from("aAbB1é_-:/ \t"), max_size=12)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(WORDS, min_size=1, max_size=6), words=WORDS)
+@pytest.mark.slow
 def test_the_same_words_find_the_same_lines_before_and_after_indexing(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], words: str
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_large_database_is_looked_at_without_its_rows(
     assert (found.current, [m.revision for m in found.migrations]) == ("a1", ["b2"])
 
 
+@pytest.mark.slow
 def test_the_check_asks_before_a_migration_that_could_not_be_seen(release: Release) -> None:
     """It is not only unknown: tried on a copy, it is seen what it does there."""
     release.migration("b2", "a1", HARM["its settings"], HARM["its settings"])

@@ -215,6 +215,7 @@ def _next(release: Release) -> None:
     release.git("checkout", "-q", "v1.0.0")
 
 
+@pytest.mark.slow
 def test_the_check_reads_the_new_release_while_the_old_one_stays_in_place(release: Release) -> None:
     _next(release)
     before = (release.git("status", "--porcelain", "--ignored"), release.git("worktree", "list"))
@@ -360,6 +361,7 @@ def test_a_locked_database_is_named(release: Release) -> None:
     assert "fuser" in told.value.hint
 
 
+@pytest.mark.slow
 def test_an_ini_outside_the_checkout_still_means_the_new_releases_migrations(release: Release) -> None:
     _next(release)
     outside = release.folder / "alembic.ini"

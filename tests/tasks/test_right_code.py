@@ -87,6 +87,7 @@ def test_an_editable_install_leads_to_the_targets_code(release: Release, tmp_pat
     assert run(pending(release.settings)).revisions == ()  # of the code in place
 
 
+@pytest.mark.slow
 def test_migrations_in_another_place_are_not_known_until_they_are_shown(release: Release, tmp_path: Path) -> None:
     """A package that is installed, not edited in place: reading it would say that nothing is pending."""
     installed = tmp_path / "site-packages" / "panel"

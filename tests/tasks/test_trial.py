@@ -127,6 +127,7 @@ def test_a_revision_that_fails_on_the_copy_fails_the_check_and_says_what_it_left
     assert release.gates == []
 
 
+@pytest.mark.slow
 def test_a_half_done_revision_is_named_and_the_plan_has_it(release: Release) -> None:
     """The same for real: the check was skipped, or the data became other meanwhile."""
     half = 'op.add_column("node", sa.Column("region", sa.Text))\n    '
@@ -141,6 +142,7 @@ def test_a_half_done_revision_is_named_and_the_plan_has_it(release: Release) -> 
     assert change.after == {"revision": "a1", "left": ["_alembic_tmp_node is new", "node.region is new"]}
 
 
+@pytest.mark.slow
 def test_what_asks_the_database_itself_is_seen_and_no_false_alarm(release: Release) -> None:
     """A third of all revisions of real projects do."""
     asks = 'op.get_bind().execute(sa.text("SELECT count(*) FROM node")).scalar() == 2 and '
@@ -278,6 +280,7 @@ def test_a_migration_that_goes_its_own_way_to_the_live_database_is_tried_on_the_
     assert release.rows("SELECT count(*) FROM node") == [(2,)]
 
 
+@pytest.mark.slow
 def test_the_copy_is_of_this_runs_backup(release: Release) -> None:
     release.migration("b2", "a1", "op.execute('DELETE FROM node')")
     release.tag("v1.1.0")
@@ -414,6 +417,7 @@ def test_an_interpreter_that_is_not_there_is_told_as_it_is(release: Release) -> 
     release.settings = good
 
 
+@pytest.mark.slow
 def test_what_the_trial_saw_is_what_the_way_back_knows(release: Release) -> None:
     release.migration(
         "b2",

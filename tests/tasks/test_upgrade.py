@@ -147,6 +147,7 @@ def test_a_check_that_no_longer_holds_is_made_again(release: Release) -> None:
     assert _moves(release)[0].before["revision"] == "b2"
 
 
+@pytest.mark.slow
 def test_the_way_down_stays_open_when_the_old_code_is_back(release: Release) -> None:
     """Only the newer release's code knows the way; it is taken from the repository, and not put in place."""
     _upgrade(release)
