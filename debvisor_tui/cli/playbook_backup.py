@@ -8,7 +8,7 @@ import typer
 
 from debvisor_tui.cli.error_handling import say
 from debvisor_tui.cli.json_output import print_json
-from debvisor_tui.cli.playbook_work import JsonOption, TagOption, alone, needed_backups_of, settings_of, typed, work
+from debvisor_tui.cli.playbook_work import JsonOption, TagOption, alone, settings_of, standing_of, typed, work
 from debvisor_tui.model.times import full_time
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def create(
     from debvisor_tui.tasks.backup import create_backup
 
     settings = settings_of(context)
-    made = work(settings, "backup", lambda ctx: create_backup(ctx, tag), needed_backups_of(context, settings))
+    made = work(settings, "backup", lambda ctx: create_backup(ctx, tag), standing_of(context, settings))
     if as_json:
         print_json(made.to_json())
     else:

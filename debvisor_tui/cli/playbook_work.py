@@ -14,9 +14,8 @@ from debvisor_tui.cli.error_handling import say
 from debvisor_tui.cli.target import Choice
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from debvisor_tui.config.settings import Settings
+    from debvisor_tui.model.changes import Change
     from debvisor_tui.model.gates import Gate
     from debvisor_tui.runner.paths import TargetPaths
     from debvisor_tui.tasks.base import Reply
@@ -35,11 +34,10 @@ def settings_of(context: typer.Context) -> "Settings":
     return (choice if isinstance(choice, Choice) else Choice()).settings()
 
 
-def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable[[], tuple[Path, ...]]":
-    """The backups that a release which stands could need, by the target's journal if it has one here."""
+def standing_of(context: typer.Context, settings: "Settings") -> "Callable[[], Sequence[Sequence[Change]]]":
+    """The changes of each release that stands, by the target's journal if it has one here."""
 
-    def look() -> "tuple[Path, ...]":
-        from debvisor_tui.model.standing import needed_backups
+    def look() -> "Sequence[Sequence[Change]]":
         from debvisor_tui.store.history import History
 
         places = (context.obj if isinstance(context.obj, Choice) else Choice()).places(settings)
@@ -47,7 +45,7 @@ def needed_backups_of(context: typer.Context, settings: "Settings") -> "Callable
             return ()
         history = History(places.journal)
         try:
-            return tuple(needed_backups(release.changes for release in history.standing()))
+            return tuple(release.changes for release in history.standing())
         finally:
             history.close()
 
@@ -130,11 +128,11 @@ def work(
     settings: "Settings",
     step: str,
     do: Callable[["StandaloneContext"], Awaitable[T]],
-    needed: "Callable[[], Sequence[Path]]" = tuple,
+    standing: "Callable[[], Sequence[Sequence[Change]]]" = tuple,
 ) -> T:
     """Run `do` in a step's context that logs to stderr; Ctrl-C cancels it, and what it started.
 
-    `needed`: the backups that must not be removed.
+    `standing`: the changes of each release that stands, which may need a backup still.
     """
     import asyncio
 
@@ -148,7 +146,7 @@ def work(
     terminal = _Terminal()
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     context = StandaloneContext(
-        settings, job, step, say=terminal.line, ask=ask, progress=terminal.progress, needed=needed
+        settings, job, step, say=terminal.line, ask=ask, progress=terminal.progress, standing=standing
     )
 
     async def run() -> T:

@@ -14,6 +14,7 @@ from debvisor_tui.config.parts import Argv, ByKind, Count, Duration, Flag, HttpU
 from debvisor_tui.config.platforms import PLATFORMS
 from debvisor_tui.config.secrets import AnyPath, NonEmpty, NoNul, SecretRef, url_passwords
 from debvisor_tui.config.sources import SOURCES
+from debvisor_tui.config.venv import Venv
 from debvisor_tui.model import playbook
 from debvisor_tui.model.errors import UsageError
 from debvisor_tui.model.secrets_registry import hidden, remember
@@ -205,6 +206,9 @@ class Settings(Part):
     platform: Annotated[KindPart, ByKind(PLATFORMS)] = Field(description="How the service runs.")
     source: Annotated[KindPart, ByKind(SOURCES)] = Field(description="Where releases come from.")
     database: Database = Field(description="The production database and the release's migrations.")
+    venv: Venv | None = Field(
+        default=None, description="A Python environment for each set of requirements, switched with the release."
+    )
     backup: Backup = Field(description="Backups of that database.")
     health: Health = Field(description="When the service counts as alive and ready.")
     smoke: Smoke = Field(description="The smoke test: a person can log in and sees the dashboard.")
@@ -219,6 +223,17 @@ class Settings(Part):
     #: Where these settings were read from (absolute), and what is unwise in them; no keys of the file.
     path: Path = Field(default=Path("debvisor.toml"), exclude=True)
     warnings: tuple[str, ...] = Field(default=(), exclude=True)
+
+    @field_validator("venv")
+    @classmethod
+    def _leads_to_the_interpreter(cls, venv: Venv | None, info: ValidationInfo) -> Venv | None:
+        database = info.data.get("database")
+        if venv is not None and database is not None and venv.link not in database.python.parents:
+            raise ValueError(
+                f"expected database.python below venv.link, such as {venv.link / 'bin' / 'python'}: it follows the "
+                f"switch; it is {database.python}"
+            )
+        return venv
 
     @field_validator("extra_step")
     @classmethod

@@ -33,6 +33,8 @@ def shown_default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, float) and is_duration(field):
         value = duration_text(value)
+    if isinstance(value, Path):
+        value = str(value)
     return "–" if value in (None, (), {}) else f"`{tomlkit.item(value).as_string()}`"
 
 

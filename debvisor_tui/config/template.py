@@ -116,7 +116,7 @@ def _shown(field: FieldInfo) -> Any:
         return options[0] if field.default is PydanticUndefined else field.default
     if isinstance(field.default, float) and is_duration(field):
         return duration_text(field.default)
-    return field.default
+    return str(field.default) if isinstance(field.default, Path) else field.default
 
 
 def is_duration(field: FieldInfo) -> bool:

@@ -11,7 +11,8 @@ SHORT = 12  # characters of an identity, for people
 class Artifact:
     """`version`: its name for people. `identity`: what it is exactly, the telling part first.
 
-    A git source has {"commit": full sha}; an image source {"id": …, "digest": …, "reference": …}. Empty: not known.
+    A git source has {"commit": full sha, "environment"?: the name of its Python environment}; an image source
+    {"id": …, "digest": …, "reference": …}. Empty: not known.
     """
 
     version: str = ""
@@ -35,9 +36,15 @@ class Artifact:
         """For a sentence: "v1.2.0 (3f2a91c0aab1)"."""
         return f"{self.version} ({self.short})" if self.version and self.exact else self.version or self.short
 
+    @property
+    def environment(self) -> str:
+        """The name of what it runs in, beside its code; "" if it has none of its own, or that is not known."""
+        return self.identity.get("environment", "")
+
     def is_same_code(self, other: "Artifact") -> bool:
-        """Whether both are known to be the same code, whatever they are called."""
-        return bool(self.exact) and self.exact == other.exact
+        """Whether both are known to be the same code, in the same environment, whatever they are called."""
+        mine, theirs = self.environment, other.environment
+        return bool(self.exact) and self.exact == other.exact and (mine == theirs or not mine or not theirs)
 
     def facts(self) -> dict[str, Any]:
         """As a change holds it: the identity, and the version."""

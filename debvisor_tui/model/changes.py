@@ -15,7 +15,8 @@ Facts = Mapping[str, Any]
 class ChangeKind(StrEnum):
     """What was changed; `before` and `after` hold the keys named here.
 
-    CODE      Artifact.facts(): {"commit": full sha, "version": tag or describe}
+    CODE      Artifact.facts(): {"commit": full sha, "environment"?, "version": tag or describe}; in `before` also
+              "stays"?: [what putting the code back leaves as the release has made it]
     IMAGE     Artifact.facts(): {"id": config digest, "digest": manifest digest, "reference", "version"}
     DATABASE  {"revision": alembic revision or None}; in `before` also "pending": [{"revision", "message",
               "destructive", "irreversible", "drops": what going down takes away, "takes": {what going up

@@ -14,6 +14,7 @@ backup             backup      {"tag", "path", "bytes", "sha256", "revision", "s
 backup             verified    {"integrity": "ok", "read_back": bool, "restored": bool | None, "rows": {table: n}}
 migration-check,   migrations  {"current", "head", "pending": [Migration.to_json(), …], oldest first, "elsewhere":
 upgrade                        folder that the migrations were found in, if it is not the release's}
+migration-check    environment {"name", "path", "built": it was not there before, "seconds"?} of the release
 migration-check,   trial       Trial.to_json() and "artifact": what came of trying them on a copy (model/trial.py)
 upgrade
 pull               code        {"label": "commit", "before", "after", "before_version", "after_version", "files"?}

@@ -170,6 +170,8 @@ def plan_rollback(
         warnings.append(
             f"{to_version} does not know revision {stays[-1]['revision']}, where the database stays: {come}. {then}."
         )
+    if code.enabled and (stay := [str(what) for c in live if c.kind in CODE for what in c.before.get("stays", ())]):
+        warnings.append(f"Putting the code back leaves this as {from_version} has made it: {', '.join(stay)}.")
     stays_lost = () if restore.enabled else _stays_lost(changes)
     if stays_lost:
         backups = [c for c in live if c.kind is ChangeKind.BACKUP and c.state is ChangeState.DONE]

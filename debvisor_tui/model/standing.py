@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
-from debvisor_tui.model.playbook import RunKind
+from debvisor_tui.model.playbook import CODE, RunKind
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES, RunState
 
 #: What a release leaves behind. A restart by itself has nothing to go back to, and a backup is only a file.
@@ -32,6 +33,15 @@ def stands(kind: RunKind, state: RunState, changes: Iterable[Change]) -> bool:
     if kind is not RunKind.RELEASE or state is RunState.ROLLED_BACK:
         return False
     return state in BEGUN_ROLLBACK_STATES or any(map(lasts, changes))
+
+
+def needed_artifacts(standing: Iterable[Sequence[Change]]) -> Iterator[Artifact]:
+    """What rolling back could put in place, or run once more; `standing` as for :func:`needed_backups`."""
+    for changes in standing:
+        for change in changes:
+            if change.kind in CODE:
+                yield Artifact.from_facts(change.before)
+                yield Artifact.from_facts(change.after)
 
 
 def needed_backups(standing: Iterable[Sequence[Change]]) -> Iterator[Path]:

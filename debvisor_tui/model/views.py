@@ -249,12 +249,14 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """A release as it would run: `old` is in place, `new` is to be. `problems`: why it may not start."""
+    """A release as it would run: `old` is in place, `new` is to be. `problems`: why it may not start; `warnings`:
+    what to know before, such as what a rollback will leave."""
 
     old: Artifact
     new: Artifact
     steps: tuple[PlannedStep, ...]
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def from_version(self) -> str:

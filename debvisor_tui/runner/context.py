@@ -6,7 +6,6 @@ import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from debvisor_tui.config.settings import Settings
@@ -14,7 +13,6 @@ from debvisor_tui.model.changes import Change, ChangeKind, ChangeState, Facts
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.gates import Answer, Gate, GateKind
-from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.text import Redactor, clean_all
 from debvisor_tui.model.verdict import Sample
 from debvisor_tui.runner.orphans import MARK, new_mark
@@ -161,9 +159,8 @@ class RunnerContext(StepContext):
         view = await self._recorder.do(self._history.run, self.job.run)
         return view.changes if view else ()
 
-    async def needed_backups(self) -> tuple[Path, ...]:
-        def look() -> tuple[Path, ...]:
-            others = (release.changes for release in self._history.standing() if release.id != self.job.run)
-            return tuple(needed_backups(others))
+    async def standing(self) -> tuple[Sequence[Change], ...]:
+        def look() -> tuple[Sequence[Change], ...]:
+            return tuple(release.changes for release in self._history.standing() if release.id != self.job.run)
 
         return await self._recorder.do(look)

@@ -97,9 +97,11 @@ class Session:
                 f"{plan.to_version} cannot be released: {plan.problems[0]}", "\n".join(plan.problems[1:])
             )
         if seen is not None and not plan.new.is_same_code(seen):
+            moved = f"{seen.label} {seen.short}", plan.new.short
+            if seen.exact == plan.new.exact:
+                moved = f"to run in the environment {seen.environment}", f"to run in {plan.new.environment}"
             raise UsageError(
-                f"{seen.version} was {seen.label} {seen.short} on your plan and is {plan.new.short} now. "
-                "Nothing was started.",
+                f"{seen.version} was {moved[0]} on your plan and is {moved[1]} now. Nothing was started.",
                 "Find out who moved it, and why; then look at the plan again.",
             )
         usual = usual_seconds(self._settings, self._history)

@@ -16,6 +16,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
+from debvisor_tui.model.standing import needed_backups
 from debvisor_tui.model.times import full_time
 from debvisor_tui.model.wording import counted, format_bytes
 from debvisor_tui.system.files import explained
@@ -165,8 +166,8 @@ async def _retain(ctx: StepContext, database: Database, protected: Sequence[Path
     # By hand, without a journal, the tags tell which backup a way back could need: this release's and the one before.
     tags = list(dict.fromkeys(b.tag for b in backups if b.tag.startswith(PRE_DEPLOY) and not b.problem))[:2]
     needed = [b.path for tag in tags if (b := newest(backups, tag))]
-    standing = await ctx.needed_backups()
-    for path in prune(backups, ctx.settings.backup.keep, [*mine, *needed, *protected, *standing]):
+    needed += needed_backups(await ctx.standing())
+    for path in prune(backups, ctx.settings.backup.keep, [*mine, *needed, *protected]):
         ctx.log(f"removed {path.name}: only the newest {ctx.settings.backup.keep} are kept")
 
 

@@ -6,10 +6,9 @@ A task never touches the journal, the terminal or the network of clients: all it
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from debvisor_tui.config.settings import Settings
@@ -153,8 +152,8 @@ class StepContext(ABC):
         """The changes of this run so far, oldest first."""
 
     @abstractmethod
-    async def needed_backups(self) -> tuple[Path, ...]:
-        """The backups that rolling back a release which still stands could need, whatever `backup.keep` says."""
+    async def standing(self) -> tuple[Sequence[Change], ...]:
+        """The changes of each other release that still stands, newest first: what undoing them needs is kept."""
 
 
 class Task(Protocol):

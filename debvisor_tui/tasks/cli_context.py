@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Unpack
 
 from debvisor_tui.config.secrets import url_passwords
@@ -41,7 +40,7 @@ class StandaloneContext(StepContext):
         say: Say,
         ask: AskPerson | None = None,
         progress: ShowProgress | None = None,
-        needed: Callable[[], Sequence[Path]] = tuple,
+        standing: Callable[[], Sequence[Sequence[Change]]] = tuple,
     ) -> None:
         self.settings = settings
         self.job = job
@@ -53,7 +52,7 @@ class StandaloneContext(StepContext):
         self._say = say
         self._ask = ask
         self._progress = progress
-        self._needed = needed
+        self._standing = standing
         self._redact = Redactor(_known_secrets(settings))
 
     def log(self, text: str, stream: str = "note") -> None:
@@ -131,8 +130,8 @@ class StandaloneContext(StepContext):
     async def changes(self) -> tuple[Change, ...]:
         return tuple(self.made)
 
-    async def needed_backups(self) -> tuple[Path, ...]:
-        return tuple(await asyncio.to_thread(self._needed))
+    async def standing(self) -> tuple[Sequence[Change], ...]:
+        return tuple(await asyncio.to_thread(self._standing))
 
 
 def _known_secrets(settings: Settings) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from debvisor_tui.adapters.migrations.alembic import Pending, pending
 from debvisor_tui.adapters.migrations.protocol import CodeRunner
@@ -26,6 +27,7 @@ from debvisor_tui.model.migration_answers import (
 )
 from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.wording import counted
+from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.data_loss import count_losses, in_words
 from debvisor_tui.tasks.words import cli
@@ -35,10 +37,12 @@ class MigrationCheckTask:
     accepts: frozenset[str] = frozenset()
 
     def commands(self, settings: Settings, job: Job) -> tuple[str, ...]:
-        return (cli(settings, "db", "check"),)
+        return (*map(shown, open_source(settings).obtain_commands(job.new)), cli(settings, "db", "check"))
 
     async def run(self, ctx: StepContext) -> str:
         source = open_source(ctx.settings)
+        if obtained := await source.obtain(ctx, ctx.job.new):
+            await ctx.evidence("environment", environment_in_words(obtained), obtained)
         async with source.code(ctx.job.new) as code, source.code() as old:  # the target need not be in place yet
             found = await pending(ctx.settings, ctx.execute, code)
             trial = await tried(ctx, found, code, old)
@@ -46,6 +50,11 @@ class MigrationCheckTask:
 
     async def inspect(self, ctx: StepContext) -> Finding:
         return Finding(Found.NOT_DONE, "the check changes nothing: run it again")
+
+
+def environment_in_words(obtained: Mapping[str, Any]) -> str:
+    built = f"built in {format_duration(obtained['seconds'])}" if obtained["built"] else "there already"
+    return f"the environment {obtained['path']}, {built}"
 
 
 async def tried(ctx: StepContext, found: Pending, new: CodeRunner, old: CodeRunner | None) -> Trial | None:

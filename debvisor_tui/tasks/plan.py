@@ -21,12 +21,15 @@ async def plan_release(settings: Settings, version: str, *, fetch: bool = True) 
 
     `fetch`: ask the remote anew what the version is; else by what was fetched last.
     """
-    found = await open_source(settings).resolve(version, fetch=fetch)
+    source = open_source(settings)
+    found = await source.resolve(version, fetch=fetch)
     old = found.installed or Artifact()
     if found.artifact is None:
         return ReleasePlan(old, Artifact(one_line(version, 200)), (), found.problems)
     job = Job(RunKind.RELEASE, old, found.artifact, Person(""))
-    return ReleasePlan(old, found.artifact, _steps(settings, job), found.problems)
+    stays = await source.stays(old, found.artifact)
+    warnings = tuple(f"A rollback will leave {what} as it is then." for what in stays)
+    return ReleasePlan(old, found.artifact, _steps(settings, job), found.problems, warnings)
 
 
 def _steps(settings: Settings, job: Job) -> tuple[PlannedStep, ...]:

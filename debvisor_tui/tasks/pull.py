@@ -6,6 +6,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Finding
+from debvisor_tui.model.standing import needed_artifacts
 from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.baseline import keep_baseline
@@ -26,13 +27,16 @@ class PullTask:
             await move_evidence(ctx, source, old, new)
             return f"{new.version} is in place already; nothing was changed"
         await keep_baseline(ctx)
-        async with ctx.change(source.change, source.subject, old.facts()) as change:
+        stays = await source.stays(old, new)
+        before = {**old.facts(), **({"stays": list(stays)} if stays else {})}
+        async with ctx.change(source.change, source.subject, before) as change:
             try:
                 await source.install(ctx, new)
             finally:
                 change.after.update(await standing_facts(source))
             require_in_place(source, Artifact.from_facts(change.after), new)
         await move_evidence(ctx, source, old, new)
+        await source.tidy(ctx, [old, new, *needed_artifacts(await ctx.standing())])
         return f"{old.version} → {new}"
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -43,9 +47,16 @@ def require_in_place(source: Source, found: Artifact, wanted: Artifact) -> None:
     """WorkFailed if what is in place after a move is not what was to be."""
     if not found.is_same_code(wanted):
         raise WorkFailed(
-            f"After it {source.subject} is at {found.short or 'an unknown place'}, not at {wanted.short}",
+            f"After it {source.subject} {stands_at(found, wanted)}",
             f"Something else moved it: look at {source.subject}, then retry.",
         )
+
+
+def stands_at(found: Artifact, wanted: Artifact) -> str:
+    """How what was `found` differs from what was `wanted`, for a sentence."""
+    if found.exact and found.exact == wanted.exact:
+        return f"has the environment {found.environment or 'of another'}, not {wanted.environment}"
+    return f"is at {found.short or 'an unknown place'}, not at {wanted.short} ({wanted.version})"
 
 
 async def standing_facts(source: Source) -> dict[str, str]:

@@ -24,6 +24,7 @@ from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import Job, StepContext
 from debvisor_tui.tasks.data_loss import plan_entries
 from debvisor_tui.tasks.migration_check import show, trial_of, tried
+from debvisor_tui.tasks.pull import stands_at
 from debvisor_tui.tasks.upgrade_proof import broken_promises, left_behind
 from debvisor_tui.tasks.words import cli
 
@@ -168,7 +169,7 @@ async def _code_in_place(ctx: StepContext) -> None:
     found = await source.installed()
     if wanted.identity and not found.is_same_code(wanted):
         raise WorkFailed(
-            f"{source.subject} is at {found.short}, not at {wanted.short} ({wanted.version}): was the pull skipped?",
+            f"{source.subject} {stands_at(found, wanted)}: was the pull skipped?",
             "The migrations must be applied with the release's own code. Run the pull first.",
         )
 

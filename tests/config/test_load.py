@@ -84,6 +84,17 @@ DRAIN = "[[extra_step]]\nid = 'drain'\ncommand = ['lbctl', 'drain']"
         (f"{DRAIN}\nbefore = 'restrt'", "extra_step[0].before", 'expected "review" or "ci"'),
         (f"{DRAIN.replace('drain', 'restart')}\nafter = 'pull'", "extra_step", "the name 'restart' is taken"),
         (f"{DRAIN}\nafter = 'pull'\n{DRAIN}\nafter = 'ci'", "extra_step", "the name 'drain' is taken"),
+        ("[venv]", "venv.link", "missing: a symbolic link to the environment in use"),
+        (
+            "[venv]\nlink = '/srv/venv'",
+            "venv",
+            "expected database.python below venv.link, such as /srv/venv/bin/python",
+        ),
+        (
+            "[venv]\nlink = '/a'\nrequirements = ['../x']",
+            "venv.requirements",
+            "expected paths inside the release",
+        ),
         ("[path]", "path", "unknown key"),
         ("['a b\\u001b[2J']\nx = 1", "a b", "unknown key"),
     ],

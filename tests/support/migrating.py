@@ -69,7 +69,7 @@ class Release:
     lines: list[str] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     agrees: bool = True
-    needed: tuple[Path, ...] = ()  # the backups that what stands could need
+    standing: tuple[tuple[Change, ...], ...] = ()  # of the other releases that stand
 
     @property
     def checkout(self) -> Path:
@@ -121,7 +121,12 @@ class Release:
             return Reply(Answer.ACKNOWLEDGE if self.agrees else Answer.DECLINE, Person("anna"), 0.0)
 
         context = StandaloneContext(
-            self.settings, job, step, say=lambda text, _: self.lines.append(text), ask=ask, needed=lambda: self.needed
+            self.settings,
+            job,
+            step,
+            say=lambda text, _: self.lines.append(text),
+            ask=ask,
+            standing=lambda: self.standing,
         )
         context.found, context.made = self.found, self.made
         return context
@@ -186,7 +191,7 @@ def make_settings(folder: Path, **more: Any) -> Settings:
         "monitor": {"metrics": f"{web}/metrics"},
     }
     for name, values in more.items():
-        parts[name] = {**parts[name], **values}
+        parts[name] = {**parts.get(name, {}), **values}
     return Settings.model_validate(parts)
 
 

@@ -12,7 +12,7 @@ import pytest
 from migrating import Release, make_release, run, until
 
 from debvisor_tui.adapters.databases.sqlite.file import SQLiteFile
-from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import DebvisorError, LockHeld, UsageError, WorkFailed
 from debvisor_tui.model.findings import Found
 from debvisor_tui.tasks.backup import BackupTask, create_backup
@@ -216,13 +216,15 @@ def test_a_backup_with_a_bad_manifest_is_listed_and_never_used(release: Release,
 def test_the_backup_of_a_release_that_stands_outlives_any_number_of_attempts(release: Release) -> None:
     """Two given-up attempts and a small `keep` must not take the way back of the release that runs."""
     stands = _take(release, "pre-deploy-v1.0.0")
-    release.needed = (stands.path,)
+    code = Change(1, "pull", ChangeKind.CODE, "", ChangeState.DONE, {"commit": "a"}, {"commit": "b"})
+    made = Change(2, "backup", ChangeKind.BACKUP, "", ChangeState.DONE, {}, {"path": str(stands.path)})
+    release.standing = ((code, made),)
     for version in ("v1.1.0", "v1.1.1", "v1.1.2", "v1.1.3", "v1.1.4"):
         release.made.clear()  # a run of its own
         _take(release, f"pre-deploy-{version}")
     assert stands.path.exists()
     assert len(_listed(release)) == 4, "three are kept, and the one that is needed"
-    release.needed = ()
+    release.standing = ()
     release.made.clear()
     _take(release, "pre-deploy-v1.1.5")
     assert not stands.path.exists()

@@ -1,7 +1,7 @@
 """A toy source: a shelf of folders, one a version; a link says which of them is in place."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -62,6 +62,18 @@ class ToySource:
 
     def revision(self, artifact: Artifact) -> str:
         return artifact.exact
+
+    async def stays(self, old: Artifact, new: Artifact) -> tuple[str, ...]:
+        return ()
+
+    async def obtain(self, work: Work, new: Artifact) -> Mapping[str, Any]:
+        return {}
+
+    async def tidy(self, work: Work, needed: Sequence[Artifact]) -> None:
+        pass
+
+    def obtain_commands(self, new: Artifact) -> tuple[Argv, ...]:
+        return ()
 
     async def prepare(self, work: Work, new: Artifact, *, begun: bool) -> Artifact:
         work.log(f"the box of {new} is on the shelf")

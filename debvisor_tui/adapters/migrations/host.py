@@ -10,10 +10,14 @@ from debvisor_tui.system.execute import Completed, Converse, Executor
 
 class HostCode:
     """See :class:`..protocol.CodeRunner`. `place`: the folder of the code in place; `copy`: the folder of the code to
-    run, if that is another."""
+    run, if that is another; `venv`: the environment that it runs in, and the interpreter there, if that is not the
+    one in use."""
 
-    def __init__(self, settings: Settings, place: Path, copy: Path | None = None) -> None:
-        self.interpreter = str(settings.database.python)
+    def __init__(
+        self, settings: Settings, place: Path, copy: Path | None = None, venv: tuple[Path, Path] | None = None
+    ) -> None:
+        self.interpreter = str(venv[1] if venv else settings.database.python)
+        self.folders = tuple(folder for folder in (copy, venv and venv[0]) if folder) if copy else ()
         self._cwd = folder_of(settings)
         self.moved = () if copy is None else tuple((old, copy) for old in dict.fromkeys((place, place.resolve())))
 

@@ -133,8 +133,8 @@ class Probe:
         args = ["--ini", str(code.find(self._settings.database.alembic_ini))]
         for old, new in code.moved:
             args += ["--moved", str(old), str(new)]
-        if code.moved:
-            args += ["--tree", str(code.moved[0][1])]
+        for folder in code.folders:
+            args += ["--tree", str(folder)]
         args += [*options, "--", *command]  # "-1" is a target, not an option
         done = await code.python(execute, PROBE, args, env, converse)
         if answer is None:

@@ -11,11 +11,12 @@ class CodeRunner(Protocol):
     """One release's code and the Python that it runs in.
 
     `interpreter`: for people, in errors; `moved`: pairs of what the config and the release's files call a folder,
-    and where it is for this code.
+    and where it is for this code; `folders`: what lies in none of them is not this release's own; empty: not known.
     """
 
     interpreter: str
     moved: tuple[tuple[Path, Path], ...]
+    folders: tuple[Path, ...]
 
     def find(self, path: Path) -> Path:
         """Where this code finds what the config calls `path`."""

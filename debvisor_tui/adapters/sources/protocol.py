@@ -1,6 +1,6 @@
 """What the playbook asks of any kind of source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,13 @@ class Source(Protocol):
     def revision(self, artifact: Artifact) -> str:
         """The commit that `artifact` was made from, as pipelines and forges know it; "" if that is not known."""
 
+    async def stays(self, old: Artifact, new: Artifact) -> tuple[str, ...]:
+        """What of `new` is left as it is when `old` is put in place again, for people; never raises."""
+
+    async def obtain(self, work: Work, new: Artifact) -> Mapping[str, Any]:
+        """Have at hand what running the code of `new` needs, beside what runs now: evidence "environment" of it,
+        empty if nothing is needed. Nothing is put in place."""
+
     async def prepare(self, work: Work, new: Artifact, *, begun: bool) -> Artifact:
         """Have `new` at hand, and prove that it may be put in place; what is in place. `begun`: an earlier attempt
         may have been cut off. Nothing is put in place yet."""
@@ -72,6 +79,9 @@ class Source(Protocol):
     async def inspect(self, wanted: Artifact, other: Artifact) -> Finding:
         """Where a step stands that was to go from `other` to `wanted`."""
 
+    async def tidy(self, work: Work, needed: Sequence[Artifact]) -> None:
+        """Remove what :meth:`obtain` has brought and nobody needs any more; `needed`: by what stands or goes on."""
+
     def code(self, artifact: Artifact | None = None) -> AbstractAsyncContextManager[CodeRunner]:
         """The code of `artifact`, without putting it in place; without one, the code that is in place."""
 
@@ -82,6 +92,8 @@ class Source(Protocol):
         """What commands of the config learn of the release."""
 
     def review_commands(self, old: Artifact, new: Artifact) -> tuple[Argv, ...]: ...
+
+    def obtain_commands(self, new: Artifact) -> tuple[Argv, ...]: ...
 
     def install_commands(self, new: Artifact) -> tuple[Argv, ...]:
         """What :meth:`prepare` and :meth:`install` run, in this order."""

@@ -44,6 +44,8 @@ def plan_content(plan: ReleasePlan, width: int) -> Content:
             (f"   {_estimate(plan.steps)}", "$muted"),
         )
     )
+    for warning in plan.warnings:
+        rows.append(hanging_indent(warning, width, 2, ("!", "$warn"), "$warn"))
     phase = None
     for number, step in enumerate(plan.steps, 1):
         if step.phase is not phase:

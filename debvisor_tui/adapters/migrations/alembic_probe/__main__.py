@@ -2,15 +2,15 @@
 
 A program of its own: it imports the standard library and alembic alone (Python 3.8 and later), never this package.
 
-    python alembic_probe --ini FILE [--moved OLD NEW] [--tree TREE] --look LIVE  current | history | pending | …
+    python alembic_probe --ini FILE [--moved OLD NEW] [--tree TREE]… --look LIVE  current | history | pending | …
     python alembic_probe --ini FILE [--only REVISION,…]                          upgrade | downgrade TARGET
 
-`--moved`: the code that is to be looked at is at NEW, and the release's files call that place OLD; `--tree`: env.py
-must be in there. The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is SQLite; with
-`--look` that is a copy, the database itself is at LIVE, and the release's code reaches neither it nor anything else
-(probe_closed.py). `trial` and `fit` work on the copy (probe_trial.py, probe_fit.py). `upgrade` goes up to the head,
-and refuses where that would apply other revisions than `--only` names. `downgrade -N` goes N revisions down; else
-TARGET names the heads, "b2, c2" or base, that the database stands at afterwards, and at no others.
+`--moved`: the code that is to be looked at is at NEW, and the release's files call that place OLD; `--tree`: the
+migrations must be in one of these. The database's SQLAlchemy URL is in $DATABASE_URL, with an absolute path if it is
+SQLite; with `--look` that is a copy, the database itself is at LIVE, and the release's code reaches neither it nor
+anything else (probe_closed.py). `trial` and `fit` work on the copy (probe_trial.py, probe_fit.py). `upgrade` goes up
+to the head, and refuses where that would apply other revisions than `--only` names. `downgrade -N` goes N revisions
+down; else TARGET names the heads, "b2, c2" or base, that the database stands at afterwards, and at no others.
 
 It writes JSON objects to stdout, a line each: {"event", …} as each revision starts and ends, and last its answer:
 {"current", …}, or {"error": kind, "what", "hint"} and exit code 1. The events of `trial` and `fit` want an empty line
@@ -63,16 +63,16 @@ def history(release: Release) -> Json:
     return {"current": joined(stands), "history": rows[::-1]}
 
 
-def pending(release: Release, tree: str) -> Json:
+def pending(release: Release, trees: List[str]) -> Json:  # noqa: UP006
     stands = release.current()
-    if tree and (folder := release.outside(tree, release.script.dir)):
+    if folder := release.outside(trees, release.script.dir):
         answer: Json = {"current": joined(stands), "head": None, "pending": [], "elsewhere": folder}
     else:
         steps = release.pending_steps(stands)
         with quietly():
             found = [describe(step.revision, release.dialect, release.closed) for step in steps]
         for row, step in zip(found, steps):  # noqa: B905 - Python 3.8 knows no `strict`
-            if tree and (folder := release.outside(tree, step.revision.path)):
+            if folder := release.outside(trees, step.revision.path):
                 row["unknown"] = row["unknown"] or f"it was read from {folder}, which is not the release's own"
         answer = {"current": joined(stands), "head": release.head(), "pending": found}
     refused = [refusal.what for refusal in release.closed.refusals] if release.closed else []
@@ -167,7 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ini", required=True)
     parser.add_argument("--moved", nargs=2, action="append")
-    parser.add_argument("--tree", default="")
+    parser.add_argument("--tree", action="append", default=[])
     parser.add_argument("--look", metavar="LIVE", default="")
     parser.add_argument("--only")
     parser.add_argument("command", choices=["current", "history", "pending", "trial", "fit", "upgrade", "downgrade"])

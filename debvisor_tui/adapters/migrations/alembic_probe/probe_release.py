@@ -208,10 +208,10 @@ class Release:
         return found
 
     @staticmethod
-    def outside(tree: str, path: str) -> str:
-        """Where `path` really is, if that is not in `tree`, else ""."""
+    def outside(trees: List[str], path: str) -> str:  # noqa: UP006
+        """Where `path` really is, if there are `trees` and it is in none of them, else ""."""
         real = os.path.realpath(path)
-        return "" if is_inside(real, os.path.realpath(tree)) else real
+        return "" if not trees or any(is_inside(real, os.path.realpath(tree)) for tree in trees) else real
 
     # -- env.py -------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,11 @@ def artifact_of(commit: str, version: str) -> Artifact:
     return Artifact(version, {"commit": commit})
 
 
+def in_environment(artifact: Artifact, name: str) -> Artifact:
+    """`artifact` as it runs in the environment `name`; "": that is not known."""
+    return Artifact(artifact.version, {**artifact.identity, "environment": name}) if name else artifact
+
+
 def commit_of(artifact: Artifact) -> str:
     return artifact.identity.get("commit", "")
 

@@ -1,6 +1,6 @@
 """A git checkout as the source of releases: tags of a remote, put in place by fast-forward, taken back by reset."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from debvisor_tui.adapters.sources.git.checkout import (
     cannot_forward,
     commit_of,
     dirty,
+    in_environment,
     in_place,
     local_versions,
 )
@@ -27,7 +28,9 @@ from debvisor_tui.adapters.sources.git.commands import (
 )
 from debvisor_tui.adapters.sources.git.export import exported
 from debvisor_tui.adapters.sources.git.interrupted_checkout import half_written, put_back
+from debvisor_tui.adapters.sources.git.packages import changed_packages
 from debvisor_tui.adapters.sources.protocol import Argv, Resolved
+from debvisor_tui.adapters.sources.venvs import Venvs
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.config.sources import GitSettings
 from debvisor_tui.model.artifacts import Artifact, Commits
@@ -55,6 +58,7 @@ class GitCheckout:
         assert isinstance(settings.source, GitSettings)  # noqa: S101 - the registry pairs the two
         self._settings, self._source = settings, settings.source
         self._checkout = settings.source.checkout
+        self._venvs = Venvs(settings) if settings.venv else None
         self.subject = str(self._checkout)
 
     def _git(self, work: Work = QUIET) -> Git:
@@ -63,7 +67,8 @@ class GitCheckout:
     # -- looking ------------------------------------------------------------------------------------------------
 
     async def installed(self) -> Artifact:
-        return await in_place(self._git(), self._source.tags)
+        found = await in_place(self._git(), self._source.tags)
+        return in_environment(found, self._venvs.current()) if self._venvs else found
 
     async def versions(self) -> tuple[Version, ...]:
         repo = self._git()
@@ -90,7 +95,20 @@ class GitCheckout:
         elif target.version in fetched.moved:
             problems.append(self._moved(target.version))
         problems += await self._obstacles(repo, place, target)
+        if self._venvs:
+            problems += [found] if (found := self._venvs.obstacle()) else []
+            try:
+                target = target and in_environment(target, await self._environment_of(target))
+            except WorkFailed as error:
+                problems.append(_sentence(error))
         return Resolved(place, target, tuple(problems))
+
+    async def _environment_of(self, artifact: Artifact) -> str:
+        """The name of the environment that the release's files ask for; "" if releases have none of their own."""
+        if not self._venvs:
+            return ""
+        commit, repo = commit_of(artifact), self._git()
+        return await self._venvs.name_for(artifact.version, commit, lambda path: repo.content(commit, path))
 
     async def _obstacles(self, repo: Git, place: Artifact, target: Artifact | None) -> list[str]:
         try:
@@ -138,7 +156,32 @@ class GitCheckout:
     def revision(self, artifact: Artifact) -> str:
         return commit_of(artifact)
 
+    async def stays(self, old: Artifact, new: Artifact) -> tuple[str, ...]:
+        if self._venvs:
+            return ()
+        files = await changed_packages(self._git(), commit_of(old), commit_of(new))
+        return (f"what is installed for {listed(list(files))}",) if files else ()
+
     # -- moving -------------------------------------------------------------------------------------------------
+
+    async def obtain(self, work: Work, new: Artifact) -> Mapping[str, Any]:
+        venvs = self._venvs
+        if not venvs:
+            return {}
+        name = await self._environment_of(new)
+        if new.environment and name != new.environment:
+            raise WorkFailed(
+                f"{new.version} was planned with the environment {new.environment}, and asks for {name} now",
+                "The config, or the Python that it names, has changed since. End this run and plan the release anew.",
+            )
+        if venvs.is_whole(name):
+            return await venvs.build(work, name, self._checkout)
+        async with exported(self._git(), commit_of(new)) as tree:
+            return await venvs.build(work, name, tree)
+
+    async def tidy(self, work: Work, needed: Sequence[Artifact]) -> None:
+        if self._venvs:
+            await self._venvs.tidy(work, {artifact.environment for artifact in needed})
 
     async def prepare(self, work: Work, new: Artifact, *, begun: bool) -> Artifact:
         repo = self._git(work)
@@ -152,7 +195,15 @@ class GitCheckout:
             work.log(f"the checkout is on no branch (detached HEAD); HEAD itself goes to {new.version}")
         if not place.is_same_code(new) and (obstacle := await cannot_forward(repo, place, new)):
             raise obstacle.error()
+        if self._venvs:
+            await self._have_way_back(self._venvs, place)
+            await self.obtain(work, new)  # the check may have been skipped, or done by hand
         return place
+
+    async def _have_way_back(self, venvs: Venvs, place: Artifact) -> None:
+        if problem := venvs.obstacle():
+            raise WorkFailed(problem)
+        await venvs.require(place.environment)
 
     async def _fetch(self, work: Work, repo: Git, new: Artifact) -> None:
         remote = self._source.remote
@@ -176,6 +227,11 @@ class GitCheckout:
 
     async def install(self, work: Work, new: Artifact) -> None:
         await self._git(work).run(*forward_words(commit_of(new)), limit=WRITING, told=True)
+        await self._switch(work, new)
+
+    async def _switch(self, work: Work, artifact: Artifact) -> None:
+        if self._venvs and artifact.environment and artifact.environment != self._venvs.current():
+            await self._venvs.switch(work, artifact.environment)
 
     async def prepare_revert(self, work: Work, recorded: Artifact, other: Artifact) -> Artifact:
         repo = self._git(work)
@@ -183,6 +239,8 @@ class GitCheckout:
         there_already = await repo.head() == commit_of(recorded)
         await put_back(work, repo, commit_of(other if there_already else recorded))
         place = await self.installed()
+        if self._venvs and recorded.environment:
+            await self._venvs.require(recorded.environment)
         if place.is_same_code(recorded):
             return place
         if obstacle := await dirty(repo):
@@ -199,6 +257,7 @@ class GitCheckout:
         # A file that was only touched would be taken for changed.
         await repo.run("update-index", "-q", "--refresh", ok=None, limit=WRITING)
         await repo.run(*back_words(commit_of(recorded)), limit=WRITING, told=True)
+        await self._switch(work, recorded)
 
     async def difference(self, old: Artifact, new: Artifact) -> dict[str, Any]:
         return {"files": len(await self._git().files_between(commit_of(old), commit_of(new)))}
@@ -211,6 +270,8 @@ class GitCheckout:
         except WorkFailed as error:
             return Finding(Found.UNKNOWN, f"the checkout cannot be read: {error.what}")
         where = f"the checkout is at {place.short}, which is {place.version}"
+        if self._venvs and (wanted.environment or place.environment):
+            where += f", with the environment {place.environment or 'of nobody knows what'}"
         if files := (*left.changed, *left.strays):
             return Finding(Found.PARTLY, f"{where}, but {counted(len(files), 'file')} differ from it: it was cut off")
         if left.locks:
@@ -219,6 +280,9 @@ class GitCheckout:
             return Finding(Found.DONE, where, place.facts())
         if place.is_same_code(other):
             return Finding(Found.NOT_DONE, where, place.facts())
+        environments = {wanted.environment, other.environment}
+        if place.exact in {wanted.exact, other.exact} and place.environment in environments:
+            return Finding(Found.PARTLY, f"{where}: it was cut off between the two", place.facts())
         return Finding(Found.UNKNOWN, f"{where}: neither what stood before nor {wanted.version}")
 
     @asynccontextmanager
@@ -226,11 +290,19 @@ class GitCheckout:
         if artifact is None:
             yield HostCode(self._settings, self._checkout)
             return
+        venv = None
+        if self._venvs and (name := artifact.environment):
+            if not self._venvs.place(name).is_dir():
+                raise WorkFailed(
+                    f"The environment of {artifact.version} is not there: {self._venvs.place(name)}",
+                    "It is built by the migration check of a release, before the migrations are read.",
+                )
+            venv = (self._venvs.place(name), self._venvs.python(name))
         async with exported(self._git(), commit_of(artifact)) as tree:
-            yield HostCode(self._settings, self._checkout, tree)
+            yield HostCode(self._settings, self._checkout, tree, venv)
 
     def locks(self) -> tuple[Path, ...]:
-        return (self._checkout,)
+        return (self._checkout, self._venvs.home) if self._venvs else (self._checkout,)
 
     def environment(self, old: Artifact, new: Artifact) -> Mapping[str, str]:
         return {"DEBVISOR_COMMIT": commit_of(new), "DEBVISOR_FROM_COMMIT": commit_of(old)}
@@ -240,14 +312,22 @@ class GitCheckout:
     def review_commands(self, old: Artifact, new: Artifact) -> tuple[Argv, ...]:
         return (git(self._checkout, "log", "--oneline", f"{old.version}..{new.version}"),)
 
+    def obtain_commands(self, new: Artifact) -> tuple[Argv, ...]:
+        name, venvs = new.environment, self._venvs
+        return venvs.build_commands(name) if venvs and name and not venvs.is_whole(name) else ()
+
     def install_commands(self, new: Artifact) -> tuple[Argv, ...]:
         return (
             git(self._checkout, *fetch_words(self._source.remote)),
             git(self._checkout, *forward_words(commit_of(new))),
+            *self._switch_commands(new),
         )
 
     def revert_commands(self, recorded: Artifact) -> tuple[Argv, ...]:
-        return (git(self._checkout, *back_words(commit_of(recorded))),)
+        return (git(self._checkout, *back_words(commit_of(recorded))), *self._switch_commands(recorded))
+
+    def _switch_commands(self, artifact: Artifact) -> tuple[Argv, ...]:
+        return self._venvs.switch_commands(artifact.environment) if self._venvs and artifact.environment else ()
 
     def _unreachable(self, fetched: Fetched, url: str) -> WorkFailed:
         return WorkFailed(
