@@ -350,15 +350,9 @@ def _code(changes: Sequence[Change], to_version: str, *, went_back: bool) -> Act
         return Action("revert-release", title, f"nothing to undo: {was}")
     before = Artifact.from_facts(moved[0].before)
     # What was not recorded with the change is known of the run: the task goes back to the artifact it began at.
-    name = before.version or to_version
-    return Action(
-        "revert-release",
-        title,
-        f"back to {name} ({before.short})" if before.exact else f"back to {name}",
-        facts=dict(moved[0].before),
-        needed=True,
-        enabled=True,
-    )
+    does = f"back to {before.version or to_version}" + (f" ({before.short})" if before.exact else "")
+    does += f", in the environment {before.environment}" if before.environment else ""
+    return Action("revert-release", title, does, facts=dict(moved[0].before), needed=True, enabled=True)
 
 
 def _restore(changes: Sequence[Change], options: RollbackOptions, written: Losses | None) -> Action:

@@ -54,7 +54,7 @@ class MigrationCheckTask:
 
 def environment_in_words(obtained: Mapping[str, Any]) -> str:
     built = f"built in {format_duration(obtained['seconds'])}" if obtained["built"] else "there already"
-    return f"the environment {obtained['path']}, {built}"
+    return f"{obtained['name']}, {built}"  # its path stands in the commands and in the log
 
 
 async def tried(ctx: StepContext, found: Pending, new: CodeRunner, old: CodeRunner | None) -> Trial | None:

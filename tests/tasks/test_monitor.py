@@ -76,7 +76,7 @@ def test_a_good_release_passes_after_the_whole_time(host: Host, site: Web) -> No
     done = asyncio.run(MonitorTask().run(ctx))
     assert time.monotonic() - begun >= 0.5
     assert outcome(ctx) == (Outcome.PASS, done)
-    assert len(ctx.samples) >= 5
+    assert ctx.samples[-1].elapsed >= 0.5, "looked at to its end, however few looks a busy machine has time for"
     assert {(s.requests, s.errors, s.p95) for s in ctx.samples} == {(20.0, 0.0, 95.0)}
 
 
