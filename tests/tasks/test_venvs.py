@@ -10,8 +10,10 @@ from venv_host import VenvHost, make_venv_host, with_first, with_stubs
 
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.model.artifacts import Artifact
+from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
 from debvisor_tui.model.findings import Found
+from debvisor_tui.model.rollback import plan_rollback
 from debvisor_tui.model.views import ReleasePlan
 from debvisor_tui.tasks.base import Job
 from debvisor_tui.tasks.migration_check import MigrationCheckTask
@@ -216,3 +218,7 @@ def test_without_environments_the_plan_says_what_a_rollback_leaves(tmp_path: Pat
     assert planned(release).warnings == (
         "A rollback will leave what is installed for requirements.txt as it is then.",
     )
+    before = {"commit": one.exact, "stays": ["what is installed for requirements.txt"]}
+    change = Change(1, "pull", ChangeKind.CODE, "", ChangeState.DONE, before, {"commit": two.exact})
+    [told] = plan_rollback(1, "v1.1.0", "v1.0.0", [change]).warnings
+    assert told == "Putting the code back leaves this as v1.1.0 has made it: what is installed for requirements.txt."
