@@ -130,8 +130,10 @@ def _old_release(m: Migration, trial: Trial | None, tried: Tried | None) -> Answ
         if fit.tables and (fit.written == fit.tables or not harmful):
             text = f"it reads its {counted(fit.tables, 'table')}, and writes to {fit.written} of them"
             return Answer(question, Verdict.GOOD, text, True)
-        if not harmful and tried.adds:
-            return Answer(question, Verdict.GOOD, "the schema only grows", True)
+        if tried.cuts:
+            return Answer(question, Verdict.BAD, "; ".join(tried.cuts), True)
+        if tried.cuts is not None:
+            return Answer(question, Verdict.GOOD, "nothing that it knows is gone or narrower", True)
         if not harmful and not unread:
             return Answer(question, Verdict.GOOD, f"by reading it runs on; it was not asked: {fit.unknown}")
     why = trial.fit.unknown if trial and trial.fit.unknown else ""
@@ -153,8 +155,8 @@ def _way_down(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
             return Answer(question, Verdict.UNKNOWN, f"it could not be tried: {down.refused[0]}", True)
         if down.error:
             return Answer(question, Verdict.BAD, f"it fails on the copy: {down.error}", True)
-        if m.irreversible and down.left:
-            return Answer(question, Verdict.BAD, f"{m.irreversible}; {'; '.join(down.left)}", True)
+        if m.irreversible and (stays := [*down.left, *down.other]):
+            return Answer(question, Verdict.BAD, f"{m.irreversible}; {'; '.join(stays)}", True)
         if tried and tried.only_its_losses_stay:
             return Answer(question, Verdict.BAD, NOT_WHAT_WAS_LOST, True)
         if down.left:
@@ -167,6 +169,9 @@ def _way_down(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
         if again is not None and (again.error or again.left):
             text = f"after it, the way up is another: {again.error or '; '.join(again.left)}"
             return Answer(question, Verdict.BAD, text, True)
+        if down.other:
+            text = f"it brings back all that the old release needs; this stays: {'; '.join(down.other)}"
+            return Answer(question, Verdict.GOOD, text, True)
         return Answer(question, Verdict.GOOD, "it brings all back", True)
     if m.irreversible:
         return Answer(question, Verdict.BAD, m.irreversible)

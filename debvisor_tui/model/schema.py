@@ -1,6 +1,5 @@
 """What any kind of database holds, as plain values: its schema, how much is in it, and how two of them differ."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -169,43 +168,6 @@ def _rows_gone(old: TableContents, new: TableContents) -> int:
 
 def _same_key(old: TableContents, new: TableContents) -> bool:
     return bool(old.keyed) and old.keyed == new.keyed
-
-
-def narrowings(before: Schema, after: Schema) -> tuple[str, ...]:
-    """What `after` asks of who writes to a table of `before` and `before` did not: it may refuse old code's rows."""
-    return tuple(_narrowings(before, after))
-
-
-def _narrowings(before: Schema, after: Schema) -> Iterator[str]:
-    for change in differences(before, after):
-        table, _, column = change.name.partition(".")
-        if table not in before.tables or table not in after.tables:
-            continue
-        if not column:
-            text = change.text.partition(" to ")[0].lower()  # of a foreign key: its own side
-            words = set(re.findall(r"\w+", text))
-            old = {name.lower() for name in before.tables[table].columns}
-            of_old_columns = bool(words & old) or bool(words & {"trigger", "expression"})
-            if change.text.startswith(tuple(f"has got {word}" for word in _REFUSING)) and of_old_columns:
-                yield str(change)
-            continue
-        was = before.tables[table].columns.get(column, "")
-        now = after.tables[table].columns.get(column, "")
-        if _must_be_given(now) and not _must_be_given(was):
-            yield f"{change.name} must be given"
-        elif was and _key(was) != _key(now):
-            yield str(change)
-
-
-_REFUSING = ("unique ", "foreign key ", "check ", "trigger ")
-
-
-def _must_be_given(definition: str) -> bool:
-    return "not null" in definition and "default" not in definition and "key" not in definition
-
-
-def _key(definition: str) -> str:
-    return definition.partition(" key ")[2]
 
 
 def _holds(old: TableContents, other: TableContents) -> bool:

@@ -12,12 +12,14 @@ from debvisor_tui.model.schema import Loss, Schema
 class Way:
     """One revision, one way. `error`: what it failed with; `refused`: what its code asked of the host and did not
     get, so that it was not brought to its end; `left`: what a failure left behind, else what is other than it was to
-    be: after going down than before it went up, after the second way up than after the first."""
+    be: after going down than before it went up, after the second way up than after the first; `other`: as `left`, but
+    the code from before does not notice."""
 
     seconds: float
     error: str = ""
     refused: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -25,7 +27,8 @@ class Way:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(data["seconds"], data["error"], tuple(data["refused"]), tuple(data["left"]))
+        other = tuple(data.get("other", ()))  # an older journal has none
+        return cls(data["seconds"], data["error"], tuple(data["refused"]), tuple(data["left"]), other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Tried:
     """One revision. `losses`: what was there and is not any more; `touched`: the
     tables that it wrote to or changed. `whole`: a failure of it is undone as a whole.
 
-    `adds`: the schema only grew; `narrows`: in which ways it may refuse now what the release from before writes.
+    `cuts`: what the release from before knows and is gone, or holds less; `narrows`: in which ways what it writes may
+    be refused now.
     `empty`: the tables and columns that went and held nothing; `changes`: of the schema, in words; `rewrites`: the
     tables and columns whose values its own statements remove or overwrite, whether or not there were any.
     `drops`: the tables and columns that going down took away; `down`, `again`: None where it did not come to that.
@@ -47,7 +51,7 @@ class Tried:
     empty: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     whole: bool = False
-    adds: bool = False
+    cuts: tuple[str, ...] | None = None  # None: an older journal does not tell
     narrows: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
     down: Way | None = None
@@ -71,7 +75,7 @@ class Tried:
             empty=tuple(data["empty"]),
             rewrites=tuple(data["rewrites"]),
             whole=data["whole"],
-            adds=data["adds"],
+            cuts=tuple(data["cuts"]) if data.get("cuts") is not None else None,
             narrows=tuple(data["narrows"]),
             drops=tuple(data["drops"]),
             down=Way.from_json(down) if down else None,
@@ -109,7 +113,7 @@ class Fit:
         return cls(data["tables"], data["written"], breaks, tuple(data["keeps"]), data["unknown"])
 
     def knows(self, narrowing: str) -> bool:
-        """Does it keep to that by itself? `narrowing`: as of :func:`debvisor_tui.model.schema.narrowings`."""
+        """Does it keep to that by itself? `narrowing`: as of :func:`.compatibility.narrowings`."""
         rule = re.sub(r" has got (unique|foreign key) (?:index \S+ )?(\([^)]*\)).*", r" \1 \2", narrowing)
         return rule in self.keeps
 

@@ -6,7 +6,8 @@ import pytest
 
 from debvisor_tui.adapters.databases.sqlite import schema as sqlite_schema
 from debvisor_tui.adapters.databases.sqlite.schema import measure, read_schema
-from debvisor_tui.model.schema import Schema, differences, losses, narrowings
+from debvisor_tui.model.compatibility import is_narrower, narrowings
+from debvisor_tui.model.schema import Schema, differences, losses
 
 BASE = """
 CREATE TABLE node (id INTEGER PRIMARY KEY, a TEXT, b INTEGER, c INTEGER);
@@ -91,3 +92,25 @@ def test_a_schema_survives_the_journal() -> None:
     assert Schema.from_json(schema.to_json()) == schema
     assert differences(schema, schema) == ()
     assert any("where b > 0" in text.lower() for text in schema.tables["node"].more)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "narrower"),
+    [
+        ("VARCHAR(20)", "VARCHAR(30)", False),
+        ("VARCHAR(20) not null", "TEXT", False),
+        ("TEXT", "VARCHAR(20)", True),
+        ("VARCHAR(30) default 'x'", "VARCHAR(20) default 'x'", True),
+        ("INTEGER key 1", "BIGINT key 1", False),
+        ("BIGINT", "INTEGER", True),
+        ("INT", "INTEGER", False),
+        ("TIMESTAMP", "DATETIME not null", False),
+        ("NUMERIC(10, 2)", "NUMERIC(12, 2)", False),
+        ("NUMERIC(10, 4)", "NUMERIC(10, 2)", True),
+        ("INTEGER", "TEXT", True),
+        ("JSON", "TEXT", True),
+        ("WHATEVER", "WHATEVER default 1", False),
+    ],
+)
+def test_a_type_is_narrower_if_it_does_not_hold_all_that_the_other_did(was: str, now: str, narrower: bool) -> None:
+    assert is_narrower(was, now) is narrower

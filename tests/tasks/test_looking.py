@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from migrating import Release, make_release, make_settings, run
+from migrating import ENV, Release, make_release, make_settings, run
 
 from debvisor_tui.adapters.databases.sqlite import file as sqlite
 from debvisor_tui.adapters.migrations.alembic import Pending, current_revision, history, pending
@@ -255,3 +255,32 @@ def test_the_check_asks_before_a_migration_that_could_not_be_seen(release: Relea
     assert gate.kind is GateKind.ACKNOWLEDGE
     assert gate.danger == "data is lost: node: all 2 rows gone (revision b2, make b2)"
     assert release.rows("SELECT count(*) FROM node") == [(2,)]
+
+
+#: As packages that many releases import do.
+ASKS = """
+import ctypes.util, logging.config, platform, socket
+assert ctypes.util.find_library("no-such-library") is None
+platform.uname().processor
+with socket.socket() as once:
+    try:
+        once.bind(("127.0.0.1", 0))
+    except OSError:
+        pass
+logging.config.dictConfig({
+    "version": 1,
+    "handlers": {"task": {"class": "logging.FileHandler", "filename": "/nowhere/task.log"}},
+    "loggers": {"panel.task": {"handlers": ["task"]}},
+})
+assert logging.getLogger("panel.task").handlers, "some look at once whether they were set up"
+"""
+
+
+def test_what_packages_ask_of_the_host_when_they_are_imported_is_no_alarm(release: Release) -> None:
+    (release.checkout / "migrations" / "env.py").write_text(ASKS + ENV)
+    release.migration("b2", "a1", "import ctypes.util; ctypes.util.find_library('no-such-library')")
+    before = _state(release)
+    found = run(pending(release.settings))
+    assert found.refused == ()
+    assert [(m.revision, m.unknown) for m in found.migrations] == [("b2", "")]
+    assert _state(release) == before

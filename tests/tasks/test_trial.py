@@ -85,7 +85,7 @@ def test_each_revision_goes_up_down_and_up_again_and_what_it_took_is_counted(rel
     trial = _tried(release)
     b2, c3, d4 = trial.tried
     assert (trial.rows, trial.unknown, trial.before, trial.after) == (2, "", {"node": 2}, {"node": 2})
-    assert (b2.losses, b2.changes, b2.adds, b2.drops) == ((), ("node.region is new",), True, ("node.region",))
+    assert (b2.losses, b2.changes, b2.cuts, b2.drops) == ((), ("node.region is new",), (), ("node.region",))
     assert b2.down is not None
     assert b2.down.left == ()
     assert [str(loss) for loss in c3.losses] == ["node.notes: 1 of 1 values overwritten"]
@@ -154,7 +154,7 @@ def test_what_asks_the_database_itself_is_seen_and_no_false_alarm(release: Relea
     assert _check(release) == "1 migration pending, a1 → b2"
     assert release.gates == []
     assert _answer(release, Question.DATA).text == "no row and no value was lost"
-    assert _answer(release, Question.OLD_RELEASE).text == "the schema only grows"
+    assert _answer(release, Question.OLD_RELEASE).text == "nothing that it knows is gone or narrower"
 
 
 @pytest.mark.parametrize(
@@ -236,6 +236,41 @@ def test_a_rename_keeps_all_values(release: Release) -> None:
     release.migration("b2", "a1", _batch("node", 'alter_column("notes", new_column_name="remark")'))
     release.migration("c3", "b2", 'op.rename_table("node", "host")')
     assert [tried.losses for tried in _tried(release).tried] == [(), ()]
+
+
+@pytest.mark.slow
+def test_what_the_old_release_never_had_breaks_nothing_of_it(release: Release) -> None:
+    """A table and a column that one revision brings, and the next ones narrow and take away."""
+    rack = 'op.create_table("rack", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text))'
+    region = 'op.add_column("node", sa.Column("region", sa.Text, server_default="x"))'
+    unique = 'op.create_index("one", "rack", ["name"], unique=True)'
+    must = _batch("node", 'alter_column("region", nullable=False, server_default=None)')
+    release.migration("b2", "a1", f"{rack}; {region}", 'op.drop_table("rack"); op.drop_column("node", "region")')
+    release.migration("c3", "b2", unique, 'op.drop_index("one")')
+    release.migration("d4", "c3", 'op.drop_table("rack")', f"{rack}; {unique}")
+    release.migration("e5", "d4", must, _batch("node", 'alter_column("region", nullable=True, server_default="x")'))
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    old = [_answer(release, Question.OLD_RELEASE, number) for number in range(4)]
+    assert [answer.verdict for answer in old[:3]] == [Verdict.GOOD] * 3
+    assert old[3].text == "node.region must be given: what it writes may be refused"
+
+
+@pytest.mark.slow
+def test_a_way_back_is_complete_if_the_old_release_notices_nothing(release: Release) -> None:
+    def wide(kind: str, was: str) -> str:
+        return _batch("node", f'alter_column("notes", type_=sa.{kind}, existing_type=sa.{was})')
+
+    release.migration("b2", "a1", wide("String(40)", "Text"), wide("String(50)", "String(40)"))
+    release.migration("c3", "b2", wide("String(60)", "String(40)"), wide("String(50)", "String(60)"))
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    first, second = (_answer(release, Question.WAY_DOWN, number) for number in range(2))
+    assert (first.verdict, second.verdict) == (Verdict.BAD, Verdict.GOOD)
+    assert first.text == "it does not bring all back: node.notes was TEXT and is VARCHAR(50)"
+    assert second.text.endswith("this stays: node.notes was VARCHAR(40) and is VARCHAR(50)")
 
 
 @pytest.mark.parametrize(

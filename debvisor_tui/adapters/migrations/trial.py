@@ -15,8 +15,9 @@ from debvisor_tui.adapters.databases.protocol import Database, Snapshot
 from debvisor_tui.adapters.migrations.probe import AlembicFailed, Probe, existing, room
 from debvisor_tui.adapters.migrations.protocol import CodeRunner
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.compatibility import cuts, harmless, narrowings
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
-from debvisor_tui.model.schema import Measured, Schema, differences, losses, narrowings
+from debvisor_tui.model.schema import Measured, Schema, differences, losses
 from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
 from debvisor_tui.system.work import Work
 
@@ -191,7 +192,7 @@ class _Story:
         done = {"up": number + 1, "down": 2 * many - number, "again": 2 * many + number + 1}[way]
         self._work.progress(done, 3 * many, "revisions", f"tried {name}, {way}")
         if way == "up":
-            changed = differences(was.schema, now.schema)
+            changed, first = differences(was.schema, now.schema), self._states[0].schema
             if not gone.done:
                 gone = replace(gone, left=tuple(map(str, changed)))
             self._tried[name] = Tried(
@@ -203,8 +204,8 @@ class _Story:
                 rewrites=self._rewrites(event["sql"]),
                 touched=tuple(sorted({*event["touched"], *(c.table for c in changed)} & _tables(was, now))),
                 whole=bool(event["undoes"]),
-                adds=all(c.new or c.text.startswith("has got ") for c in changed),
-                narrows=narrowings(was.schema, now.schema),
+                cuts=cuts(was.schema, now.schema, first),
+                narrows=narrowings(was.schema, now.schema, first),
             )
             self._states.append(now)
             return
@@ -215,7 +216,9 @@ class _Story:
         if way == "again":  # what it fills with the time of day or a random value is another each time
             made = {c.name for c in differences(self._states[number].schema, self._states[ends].schema) if c.new}
             differs = {t: of for t, of in differs.items() if of not in made and of.partition(".")[0] not in made}
-        gone = replace(gone, left=tuple(text for text, of in differs.items() if text not in known or of in own))
+        left = {text: of for text, of in differs.items() if text not in known or of in own}
+        fine = harmless(self._states[ends].schema, now.schema) if way == "down" else frozenset()
+        gone = replace(gone, left=tuple(t for t in left if t not in fine), other=tuple(t for t in left if t in fine))
         if way == "down":
             lost = [loss.name for loss in losses(was.measured, now.measured)]
             went = [c.name for c in differences(was.schema, now.schema) if c.gone]

@@ -23,7 +23,7 @@ import sqlite3
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, FrozenSet, Iterator, List, NamedTuple, Optional, Set  # noqa: UP035 - it may run Python 3.8
 
@@ -40,6 +40,10 @@ SQLITE_WRITES = {9: 0, 18: 0, 23: 0, 11: 0, 2: 0, 26: 1}  # delete … alter: wh
 
 #: Statements that may take away or overwrite what is there.
 ROW_CHANGES = {"UPDATE", "DELETE", "REPLACE", "INSERT", "WITH"}
+
+#: Modules that start a program to learn something of this host, and can do without it.
+LIBRARY = os.path.dirname(os.__file__)
+ASKING = {os.path.join(LIBRARY, name) for name in ("platform.py", "uuid.py", os.path.join("ctypes", "util.py"))}
 
 #: Audit events (docs.python.org/3/library/audit_events.html) that change something, by what is refused.
 CHANGES = {
@@ -142,8 +146,8 @@ class Closed:
         self._tried: Optional[Tried] = None  # noqa: UP045
         self._busy = threading.local()  # while a refusal is written down, by the thread that does it
         # What a release writes for itself as it starts: its log files and temporary ones.
-        logging.config.fileConfig = lambda *_, **__: None
-        logging.config.dictConfig = lambda *_, **__: None
+        logging.config.fileConfig = _as_far_as_it_goes(logging.config.fileConfig)
+        logging.config.dictConfig = _as_far_as_it_goes(logging.config.dictConfig)
         logging.FileHandler._open = _to_nowhere  # type: ignore[assignment,method-assign]
         tempfile.tempdir = os.path.dirname(self.copy)
         self._divert()
@@ -221,9 +225,20 @@ class Closed:
     def _look(self, event: str, args: Any) -> None:
         if getattr(self._busy, "now", False) or not self._is_refused(event, args):
             return
+        if event == "subprocess.Popen" and self._only_asks():
+            raise FileNotFoundError(2, "not found, because the release is only looked at", str(args[0]))
         database = str(args[0]) if event == "sqlite3.connect" else ""
         refusal = self._keep("it would " + self._words(event, args), database)
         raise CannotTell(refusal.what) if self._recording or self._tried is not None else Denied(refusal)
+
+    @staticmethod
+    def _only_asks() -> bool:
+        """Whether the standard library wants to ask another program what this host is (uname, ldconfig, ip link),
+        as many packages have it do when they are imported. It goes on where there is no such program."""
+        frame: Optional[FrameType] = sys._getframe(2)  # noqa: UP045
+        while frame is not None and frame.f_code.co_filename == os.path.join(LIBRARY, "subprocess.py"):
+            frame = frame.f_back
+        return frame is not None and frame.f_code.co_filename in ASKING
 
     def _keep(self, what: str, database: str) -> Refusal:
         self._busy.now = True
@@ -243,6 +258,8 @@ class Closed:
         if event == "open":
             path, _, flags = args
             return isinstance(flags, int) and bool(flags & WRITES) and not self._is_own(path)
+        if event == "socket.bind":  # whether there is IPv6 here: nobody can reach it there
+            return len(args) < 2 or tuple(args[1][:2]) not in {("::1", 0), ("127.0.0.1", 0), ("localhost", 0)}
         if event == "os.mkdir":
             return not self._is_own(args[0]) and not os.path.isdir(args[0])
         if event == "sqlite3.connect":
@@ -288,6 +305,16 @@ class Closed:
             return f"open the database {shown[0]} by itself"
         words = {**CHANGES, **PROCESSES, **SOCKETS}[event]
         return words.format(*shown, *[""] * 2)
+
+
+def _as_far_as_it_goes(configure: Any) -> Any:
+    """Logging that wants what is refused here, a folder or syslog, is no reason not to read the migrations."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        with suppress(Exception):
+            configure(*args, **kwargs)
+
+    return wrapped
 
 
 def _to_nowhere(_: logging.FileHandler) -> Any:
