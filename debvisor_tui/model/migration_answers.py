@@ -175,10 +175,14 @@ def _way_down(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
         return Answer(question, Verdict.GOOD, "it brings all back", True)
     if m.irreversible:
         return Answer(question, Verdict.BAD, m.irreversible)
+    stopped = next((t.revision for t in reversed(trial.tried) if t.down and not t.down.done), "") if trial else ""
     if any(op.unknown for op in m.down) or m.unknown:
         why = next((op.text for op in m.down if op.unknown), m.unknown)
+        if stopped:
+            why = f"it was not tried: going down stops before it, at {stopped}"
         return Answer(question, Verdict.UNKNOWN, why)
-    return Answer(question, Verdict.GOOD, "there is one; it was not tried")
+    not_tried = f": going down stops before it, at {stopped}" if stopped else ""
+    return Answer(question, Verdict.GOOD, f"there is one; it was not tried{not_tried}")
 
 
 def _blocking(tried: Tried | None) -> Answer:
