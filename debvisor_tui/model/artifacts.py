@@ -42,7 +42,8 @@ class Artifact:
         return self.identity.get("environment", "")
 
     def is_same_code(self, other: "Artifact") -> bool:
-        """Whether both are known to be the same code, in the same environment, whatever they are called."""
+        """Whether both are known to be the same code, whatever they are called; in the same environment, too, if both
+        have one of their own (an older journal does not tell)."""
         mine, theirs = self.environment, other.environment
         return bool(self.exact) and self.exact == other.exact and (mine == theirs or not mine or not theirs)
 

@@ -132,7 +132,8 @@ def _old_release(m: Migration, trial: Trial | None, tried: Tried | None) -> Answ
             return Answer(question, Verdict.GOOD, text, True)
         if tried.cuts:
             return Answer(question, Verdict.BAD, "; ".join(tried.cuts), True)
-        if tried.cuts is not None:
+        rewrites = any(op.text.startswith("SQL:") for op in harmful)  # what it makes of other values, nobody knows
+        if tried.cuts is not None and not rewrites:
             return Answer(question, Verdict.GOOD, "nothing that it knows is gone or narrower", True)
         if not harmful and not unread:
             return Answer(question, Verdict.GOOD, f"by reading it runs on; it was not asked: {fit.unknown}")
@@ -161,14 +162,15 @@ def _way_down(m: Migration, trial: Trial | None, tried: Tried | None) -> Answer:
             return Answer(question, Verdict.BAD, NOT_WHAT_WAS_LOST, True)
         if down.left:
             return Answer(question, Verdict.BAD, f"it does not bring all back: {'; '.join(down.left)}", True)
-        uncounted = trial is not None and tried is not None and set(tried.touched) & set(trial.uncompared)
-        if uncounted or (trial is not None and not trial.with_rows):
-            text = "the schema comes back; whether the data does was not tried"
-            return Answer(question, Verdict.UNKNOWN if m.destructive else Verdict.GOOD, text, True)
         again = tried.again if tried else None
         if again is not None and (again.error or again.left):
             text = f"after it, the way up is another: {again.error or '; '.join(again.left)}"
             return Answer(question, Verdict.BAD, text, True)
+        uncounted = trial is not None and tried is not None and set(tried.touched) & set(trial.uncompared)
+        if uncounted or (trial is not None and not trial.with_rows):
+            but = f" but for this: {'; '.join(down.other)}" if down.other else ""
+            text = f"the schema comes back{but}; whether the data does was not tried"
+            return Answer(question, Verdict.UNKNOWN if m.destructive else Verdict.GOOD, text, True)
         if down.other:
             text = f"it brings back all that the old release needs; this stays: {'; '.join(down.other)}"
             return Answer(question, Verdict.GOOD, text, True)

@@ -242,7 +242,9 @@ def summary_of(trial: Trial) -> str:
     lost = sum(bool(one.losses) for one in trial.tried)
     down = sum(one.down is None or not one.down.done or bool(one.down.left) for one in trial.tried)
     words = [f"{lost} of {len(trial.tried)} {'loses' if lost == 1 else 'lose'} data" if lost else "nothing is lost"]
-    words += [f"the way down of {down} is not complete" if down else "going down brings all back"]
+    other = any(one.down is not None and one.down.other for one in trial.tried)
+    back = "going down brings back all that the old release needs" if other else "going down brings all back"
+    words += [f"the way down of {down} is not complete" if down else back]
     return f"tried {on}: {', '.join(words)}"
 
 

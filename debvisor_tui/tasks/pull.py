@@ -36,7 +36,8 @@ class PullTask:
                 change.after.update(await standing_facts(source))
             require_in_place(source, Artifact.from_facts(change.after), new)
         await move_evidence(ctx, source, old, new)
-        await source.tidy(ctx, [old, new, *needed_artifacts(await ctx.standing())])
+        mine, others = await ctx.changes(), await ctx.standing()
+        await source.tidy(ctx, [old, new, ctx.job.old, *needed_artifacts([mine, *others])])
         return f"{old.version} → {new}"
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -55,7 +56,7 @@ def require_in_place(source: Source, found: Artifact, wanted: Artifact) -> None:
 def stands_at(found: Artifact, wanted: Artifact) -> str:
     """How what was `found` differs from what was `wanted`, for a sentence."""
     if found.exact and found.exact == wanted.exact:
-        return f"has the environment {found.environment or 'of another'}, not {wanted.environment}"
+        return f"has the environment {found.environment}, not {wanted.environment}"
     return f"is at {found.short or 'an unknown place'}, not at {wanted.short} ({wanted.version})"
 
 

@@ -1,12 +1,13 @@
 """What is lost, and what is other, between two looks at a database."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from debvisor_tui.adapters.databases.sqlite import schema as sqlite_schema
 from debvisor_tui.adapters.databases.sqlite.schema import measure, read_schema
-from debvisor_tui.model.compatibility import is_narrower, narrowings
+from debvisor_tui.model.compatibility import cuts, is_narrower, narrowings
 from debvisor_tui.model.schema import Schema, differences, losses
 
 BASE = """
@@ -107,6 +108,16 @@ def test_a_schema_survives_the_journal() -> None:
         ("TIMESTAMP", "DATETIME not null", False),
         ("NUMERIC(10, 2)", "NUMERIC(12, 2)", False),
         ("NUMERIC(10, 4)", "NUMERIC(10, 2)", True),
+        ("NUMERIC(10, 2)", "NUMERIC(10, 4)", True),
+        ("NUMERIC(10, 2)", "NUMERIC(12)", True),
+        ("NUMERIC(10, 2)", "FLOAT", True),
+        ("DOUBLE", "REAL", True),
+        ("TEXT", "CHAR", True),
+        ("LONGTEXT", "TINYTEXT", True),
+        ("ENUM('a', 'b')", "ENUM('a')", True),
+        ("TEXT default 'a'", "TEXT", True),
+        ("TEXT default 'a'", "TEXT default 'b'", True),
+        ("INTEGER", "INTEGER generated", True),
         ("INTEGER", "TEXT", True),
         ("JSON", "TEXT", True),
         ("WHATEVER", "WHATEVER default 1", False),
@@ -114,3 +125,36 @@ def test_a_schema_survives_the_journal() -> None:
 )
 def test_a_type_is_narrower_if_it_does_not_hold_all_that_the_other_did(was: str, now: str, narrower: bool) -> None:
     assert is_narrower(was, now) is narrower
+
+
+KNOWN = "CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT, UNIQUE (email))"
+WITH = "CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT, slug TEXT {slug}, UNIQUE (email){more})"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cut", "narrowed"),
+    [
+        (KNOWN, "CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT)", ["t has lost unique (email)"], []),
+        (
+            WITH.format(slug="NOT NULL DEFAULT ''", more=""),
+            WITH.format(slug="NOT NULL DEFAULT ''", more=", UNIQUE (slug)"),
+            [],
+            ["t has got unique (slug)"],  # the second row of who does not give it is refused
+        ),
+        (WITH.format(slug="", more=""), WITH.format(slug="", more=", UNIQUE (slug)"), [], []),
+        (WITH.format(slug="", more=""), WITH.format(slug="NOT NULL", more=""), [], ["t.slug must be given"]),
+        (WITH.format(slug="", more=""), KNOWN, [], []),
+    ],
+)
+def test_what_code_runs_into_is_judged_by_the_schema_that_it_was_written_for(
+    before: str, after: str, cut: list[str], narrowed: list[str]
+) -> None:
+    known, was, now = (_schema(sql) for sql in (KNOWN, before, after))
+    assert list(cuts(was, now, known)) == cut
+    assert list(narrowings(was, now, known)) == narrowed
+
+
+def _schema(sql: str) -> Schema:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(sql)
+        return read_schema(db)

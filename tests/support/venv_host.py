@@ -131,10 +131,10 @@ def with_first(host: VenvHost) -> VenvHost:
 def with_stubs(folder: Path, **venv: object) -> VenvHost:
     """A host whose environments hold nothing: made in no time, where what they hold does not matter."""
     stub = folder / "python3"
-    stub.write_text('#!/bin/sh\nmkdir -p "$3/bin" && ln -s /bin/true "$3/bin/python"\n')
+    stub.write_text('#!/bin/sh\nmkdir -p "$4/bin" && ln -s /bin/true "$4/bin/python"\n')
     stub.chmod(0o755)
     host = make_venv_host(folder, **{"python": str(stub), "install": [["true", "{venv}", "{tree}"]], **venv})
     first = host.venvs / "first"
-    subprocess.run([str(stub), "-m", "venv", str(first)], check=True)
+    subprocess.run([str(stub), "-I", "-m", "venv", str(first)], check=True)
     host.link.symlink_to(first)
     return host

@@ -260,7 +260,7 @@ def test_what_the_old_release_never_had_breaks_nothing_of_it(release: Release) -
 @pytest.mark.slow
 def test_a_way_down_below_one_that_fails_was_not_tried_and_that_is_said(release: Release) -> None:
     asks = 'op.get_bind().execute(sa.text("SELECT count(*) FROM node")).scalar() == 2 and '
-    release.migration("b2", "a1", f"{asks}op.execute('SELECT 1')", "op.execute('SELECT 1')")
+    release.migration("b2", "a1", "op.execute('SELECT 1')", f"{asks}op.execute('SELECT 1')")
     release.migration("c3", "b2", REGION, "raise RuntimeError('no')")
     release.tag("v1.1.0")
     release.git("checkout", "-q", "v1.0.0")

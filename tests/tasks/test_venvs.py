@@ -9,6 +9,7 @@ from migrating import Release, make_release, run
 from venv_host import VenvHost, make_venv_host, with_first, with_stubs
 
 from debvisor_tui.adapters.sources import open_source
+from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import Change, ChangeKind, ChangeState
 from debvisor_tui.model.errors import WorkFailed
@@ -107,16 +108,18 @@ def test_a_pull_that_was_cut_off_between_code_and_environment_is_seen_and_taken_
 
 def test_old_environments_go_when_no_release_needs_them(tmp_path: Path) -> None:
     host = with_stubs(tmp_path, keep=1)
-    release = host.release
+    release, recorded = host.release, []
     for number in range(1, 6):
         if number > 1:
             host.wants(f"v1.{number}.0", f"2.{number}")
         job = job_of(planned(release, f"v1.{number}.0"), release)
+        release.made.clear()  # a run of its own
         run(PullTask().run(release.context("pull", job)))
+        recorded += [change.after["environment"] for change in release.made]
         if number == 1:
             release.standing = (tuple(release.made),)
     left = {place.name for place in host.venvs.iterdir() if place.is_dir()}
-    one, two, *others = (change.after["environment"] for change in release.made)
+    one, two, *others = recorded
     assert left == {"first", one, *others}, "what stands needs, what runs, what ran, and the newest besides"
     assert not (host.venvs / two).exists()
 
@@ -127,6 +130,7 @@ def test_a_folder_of_environments_belongs_to_one_target(tmp_path: Path) -> None:
     job = job_of(planned(host.release), host.release)
     with pytest.raises(WorkFailed, match="holds the environments of /srv/staging/venv"):
         run(PullTask().run(host.release.context("pull", job)))
+    assert not (host.venvs / job.new.environment).exists()
     assert host.link.resolve().name == "first"
     assert host.release.git("describe", "--tags") == "v1.0.0"
 
@@ -140,6 +144,43 @@ def test_a_way_back_that_does_not_start_is_known_before_anything_is_put_in_place
     with pytest.raises(WorkFailed, match="first does not work: it ended with 1"):
         run(PullTask().run(host.release.context("pull", job)))
     assert host.release.git("describe", "--tags") == "v1.0.0"
+
+
+def test_what_cannot_be_named_is_like_no_other_environment(tmp_path: Path) -> None:
+    """Somebody put a folder in the link's place: the rollback neither takes it for the old one nor moves it."""
+    host = with_stubs(tmp_path)
+    release = host.release
+    job = job_of(planned(release), release)
+    run(PullTask().run(release.context("pull", job)))
+    host.link.unlink()
+    host.link.mkdir()
+    release.git("reset", "-q", "--hard", "v1.0.0")
+    undo = back(job, host)
+    assert run(RevertReleaseTask().inspect(release.context("revert-release", undo))).found is not Found.DONE
+    with pytest.raises(WorkFailed, match="is a folder, not a link"):
+        run(RevertReleaseTask().run(release.context("revert-release", undo)))
+    host.link.rmdir()
+    host.link.symlink_to(host.venvs / job.new.environment)
+    run(RevertReleaseTask().run(release.context("revert-release", undo)))
+    assert host.link.resolve().name == "first"
+
+
+def test_a_run_goes_on_with_the_environments_that_it_was_planned_with(tmp_path: Path) -> None:
+    host = with_stubs(tmp_path)
+    release, settings = host.release, host.release.settings
+    job = job_of(planned(release), release)
+    release.settings = settings.model_copy(update={"venv": None})
+    with pytest.raises(WorkFailed, match=r"v1.1.0 runs in the environment .*, and the config has no \[venv\]"):
+        run(PullTask().run(release.context("pull", job)))
+    release.settings = settings
+    run(PullTask().run(release.context("pull", job)))
+    release.settings = settings.model_copy(update={"venv": None})
+    with pytest.raises(WorkFailed, match=r"v1.0.0 runs in the environment first, and the config has no \[venv\]"):
+        run(RevertReleaseTask().run(release.context("revert-release", back(job, host))))
+    release.settings = settings
+    without = replace(job, new=Artifact("v1.1.0", {"commit": job.new.exact}))
+    with pytest.raises(WorkFailed, match="was planned without an environment"):
+        run(MigrationCheckTask().run(release.context("migration-check", without)))
 
 
 def test_the_plan_refuses_what_has_no_way_back(tmp_path: Path) -> None:
@@ -161,6 +202,27 @@ def test_the_plan_refuses_what_has_no_way_back(tmp_path: Path) -> None:
     host.link.symlink_to(host.venvs / "first")
     [problem] = planned(host.release).problems
     assert "is no program: the environment in use is broken" in problem
+    (host.venvs / "current").symlink_to(host.venvs / "first")
+    host.link.unlink()
+    host.link.symlink_to(host.venvs / "current")
+    [problem] = planned(host.release).problems
+    assert f"leads to {host.venvs / 'current'}, another link" in problem
+    (host.venvs / ".link").write_text("/srv/staging/venv\n")
+    [problem] = planned(host.release).problems
+    assert "holds the environments of /srv/staging/venv" in problem
+
+
+def with_included(release: Release) -> Settings:
+    """v1.4.0 and v1.5.0 differ in a file that another file includes; another tool than pip installs them."""
+    was = release.settings
+    assert was.venv is not None
+    venv = was.venv.model_copy(update={"requirements": ("wanted.in",), "install": (("uv", "sync"),)})
+    release.settings = was.model_copy(update={"venv": venv})
+    (release.checkout / "wanted.in").write_text("-r base.in\n")
+    for version, wanted in (("v1.4.0", "attrs==1\n"), ("v1.5.0", "attrs==2\n")):
+        (release.checkout / "base.in").write_text(wanted)
+        release.tag(version)
+    return was
 
 
 def test_the_name_is_of_what_is_installed_and_how(tmp_path: Path) -> None:
@@ -178,6 +240,9 @@ def test_the_name_is_of_what_is_installed_and_how(tmp_path: Path) -> None:
     release.tag("v1.3.0")
     assert name("v1.3.0") != name("v1.2.0"), "what a file includes counts"
     release.git("reset", "-q", "--hard", here)
+    other = with_included(release)
+    assert name("v1.4.0") != name("v1.5.0"), "whatever tool installs it"
+    release.settings = other
     (tmp_path / "whole").mkdir()
     whole = make_venv_host(tmp_path / "whole", project=True).release
     whole.tag("v1.2.0")
@@ -189,6 +254,9 @@ def test_the_name_is_of_what_is_installed_and_how(tmp_path: Path) -> None:
     [
         ("-e .", "installs the release's own files: line 1, '-e .'"),
         ("./vendored", "installs the release's own files"),
+        ("-e src/", "installs the release's own files"),
+        ("vendor/panel-1.0-py3-none-any.whl", "installs the release's own files"),
+        ("panel @ ./src", "installs the release's own files"),
         ("-r not/there.txt", "has no file not/there.txt"),
     ],
 )

@@ -13,7 +13,11 @@ from debvisor_tui.model.text import one_line
 Read = Callable[[str], Awaitable[bytes | None]]
 
 _INCLUDED: Final = re.compile(r"(?:-r|-c|--requirement|--constraint)[\s=]*(?P<path>\S+)")
-_ITSELF: Final = re.compile(r"(?P<editable>(?:-e|--editable)[\s=]*)?(?:\.{1,2}(?:/\S*)?(?:\[[^]]*\])?|file:\S+)")
+_EDITABLE: Final = re.compile(r"(?:-e|--editable)[\s=]*")
+#: A path, an archive, the folder that pip runs in: no name of a package, and no URL.
+_PATH: Final = re.compile(
+    r"(?:[\w.-]+(?:\[[^]]*\])?\s*@\s*)?(?:file:\S+|\.{1,2}(?:\[[^]]*\])?|\S*/\S*|\S+\.(?:whl|zip|tar\.\w+))"
+)
 
 
 async def requirements_of(version: str, settings: Venv, read: Read) -> AsyncIterator[tuple[str, bytes]]:
@@ -34,7 +38,7 @@ async def requirements_of(version: str, settings: Venv, read: Read) -> AsyncIter
                 "Fix venv.requirements in the config, or add the file to the release.",
             )
         yield path, content
-        if settings.install or not path.endswith(".txt"):
+        if path.endswith((".toml", ".lock", ".json")):
             continue
         for number, raw in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
             line = raw.strip()
@@ -42,9 +46,24 @@ async def requirements_of(version: str, settings: Venv, read: Read) -> AsyncIter
                 if "://" not in found["path"]:
                     todo.append(posixpath.normpath(posixpath.join(posixpath.dirname(path), found["path"])))
                 continue
-            itself = _ITSELF.fullmatch(line.partition(" #")[0].partition(";")[0].strip())
-            if itself and (itself["editable"] or not settings.project):
+            if not settings.install and (why := _not_apart(line, settings)):
                 raise WorkFailed(
                     f"{path} of {version} installs the release's own files: line {number}, {one_line(line, 80)!r}",
-                    "Take it out and set venv.project = true: each release then has an environment of its own.",
+                    why,
                 )
+
+
+def _not_apart(line: str, settings: Venv) -> str:
+    """What to do about a line that installs what lies in the release, and so in no other; or ""."""
+    wanted = line.partition(" #")[0].partition(";")[0].strip()
+    editable = _EDITABLE.match(wanted)
+    if (wanted.startswith("-") and not editable) or "://" in wanted.replace("file://", ""):
+        return ""
+    if editable:
+        return (
+            "An editable install leads to files that are gone after the build. Take it out; venv.project = true "
+            "installs the release itself."
+        )
+    if settings.project or not _PATH.fullmatch(wanted):
+        return ""
+    return "Take it out, or set venv.project = true: each release then has an environment of its own."

@@ -65,8 +65,9 @@ class Venvs:
         inside = os.path.realpath(target.parent) == os.path.realpath(self.home)
         return target.name if inside else ""
 
-    def obstacle(self) -> str:
-        """Why the link cannot be switched and switched back, and what can be done; or ""."""
+    def obstacle(self, *, in_use: bool = True) -> str:
+        """Why the link cannot be switched and switched back, and what can be done; or "". `in_use`: what it leads to
+        must be of use, too."""
         link, home = self.link, self.home
         first = home / "first"
         leads = shown(("ln", "-s", str(first), str(link)))
@@ -78,9 +79,19 @@ class Venvs:
                 f"{link} is a folder, not a link to the environment in use: what is installed could not be put back. "
                 f"Move it once, and the service goes on: {move}"
             )
+        if other := self._of_another():
+            return (
+                f"{home} holds the environments of {other}. Each target needs a folder of its own: fix venv.folder."
+            )
+        if not in_use:
+            return ""
         if not self.current():
             real = os.path.realpath(link)
             return f"{link} leads to {real}, which is not in {home}. Move that there, or fix venv.folder."
+        if self.place(self.current()).is_symlink():
+            return (
+                f"{link} leads to {self.place(self.current())}, another link. Have it lead to the environment itself."
+            )
         if not os.access(link / self._inside, os.X_OK):
             return f"{link / self._inside} is no program: the environment in use is broken. Repair it first."
         return ""
@@ -111,7 +122,8 @@ class Venvs:
         if why:
             raise WorkFailed(
                 f"The environment {self.place(name)} does not work: {why}",
-                "Was it removed, or the Python that it was made with? Repair it, or make it anew in the same place.",
+                "Was it removed, or the Python that it was made with? Put that back. What was built here is built "
+                "anew for a release if its folder is not there.",
             )
 
     # -- building -----------------------------------------------------------------------------------------------
@@ -119,7 +131,7 @@ class Venvs:
     def build_commands(self, name: str, tree: str = "TREE") -> tuple[Argv, ...]:
         """What :meth:`build` runs, in the folder of the release's files."""
         settings, place = self._settings, self.place(name)
-        make = (str(settings.python), "-m", "venv", str(place))
+        make = (str(settings.python), "-I", "-m", "venv", str(place))
         if settings.install:
             filled = [
                 tuple(word.replace("{venv}", str(place)).replace("{tree}", tree) for word in argv)
@@ -158,24 +170,31 @@ class Venvs:
             await asyncio.to_thread(_write, place / WHOLE, f"{self.link}\n")
         except BaseException:
             # Half of an environment is of no use, and may be what filled the disk.
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(_removed, place))
             raise
         return {**found, "built": True, "seconds": round(time.monotonic() - began, 1)}
 
     def _make_way(self, place: Path) -> None:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                if (other := (self.home / OF).read_text("utf-8").strip()) != str(self.link):
-                    raise WorkFailed(
-                        f"{self.home} holds the environments of {other}, and venv.link is {self.link}",
-                        "Each target needs a folder of its own: one would remove what the other needs.",
-                    )
+            if other := self._of_another():
+                raise WorkFailed(
+                    f"{self.home} holds the environments of {other}, and venv.link is {self.link}",
+                    "Each target needs a folder of its own: one would remove what the other needs.",
+                )
             _write(self.home / OF, f"{self.link}\n")
             if os.path.lexists(place):
                 shutil.rmtree(place)  # what a killed run has left
         except OSError as error:
             raise explain(error, self.home) from None
+
+    def _of_another(self) -> str:
+        """Another link that the folder's environments are for, or ""."""
+        try:
+            found = one_line((self.home / OF).read_text("utf-8", "replace").strip(), 200)
+        except OSError:
+            return ""
+        return "" if found == str(self.link) else found
 
     # -- switching ----------------------------------------------------------------------------------------------
 
@@ -191,12 +210,16 @@ class Venvs:
         """Lead the link to the environment `name`."""
         for argv in self.switch_commands(name):
             await work.execute(argv)
+        await asyncio.to_thread(sync_folder, self.link.parent)
 
     async def tidy(self, work: Work, needed: Collection[str]) -> None:
         """Remove what was built here and nobody needs any more but the newest few."""
+        if self._of_another():
+            return
         for place in await asyncio.to_thread(lambda: list(self._unneeded({*needed, self.current()}))):
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-            work.log(f"removed the environment {place}: no release that stands needs it")
+            gone = await asyncio.to_thread(_removed, place)
+            what = "removed" if gone else "could not remove all of"
+            work.log(f"{what} the environment {place}: no release that stands needs it")
 
     def _unneeded(self, needed: Collection[str]) -> Iterator[Path]:
         built: list[tuple[float, Path]] = []
@@ -210,6 +233,18 @@ class Venvs:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
-    sync_file(path)
+    """Whole, or as it was."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, "utf-8")
+    sync_file(new)
+    new.replace(path)
     sync_folder(path.parent)
+
+
+def _removed(place: Path) -> bool:
+    """Remove an environment; its mark first, so that half of one is never taken for whole."""
+    with contextlib.suppress(OSError):
+        (place / WHOLE).unlink(missing_ok=True)
+        sync_folder(place)
+    shutil.rmtree(place, ignore_errors=True)
+    return not os.path.lexists(place)

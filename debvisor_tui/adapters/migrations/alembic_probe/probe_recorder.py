@@ -336,7 +336,7 @@ def describe(script: Any, dialect: str, closed: Optional[Closed] = None) -> Json
         else:
             # Named so that a plan which lists what the way down loses says that this cannot be told.
             lost = f"whatever {script.revision} drops on its way down"
-            back.operations.append(operation(first_line(error), True, lost))
+            back.operations.append(operation(first_line(error), True, lost, unknown=True))
     answer["down"] = back.operations
     return answer
 

@@ -32,8 +32,8 @@ def artifact_of(commit: str, version: str) -> Artifact:
 
 
 def in_environment(artifact: Artifact, name: str) -> Artifact:
-    """`artifact` as it runs in the environment `name`; "": that is not known."""
-    return Artifact(artifact.version, {**artifact.identity, "environment": name}) if name else artifact
+    """`artifact` as it runs in the environment `name`; "": in none that could be named, which is like no other."""
+    return Artifact(artifact.version, {**artifact.identity, "environment": name or "not known"})
 
 
 def commit_of(artifact: Artifact) -> str:

@@ -159,7 +159,10 @@ class GitCheckout:
     async def stays(self, old: Artifact, new: Artifact) -> tuple[str, ...]:
         if self._venvs:
             return ()
-        files = await changed_packages(self._git(), commit_of(old), commit_of(new))
+        try:
+            files = await changed_packages(self._git(), commit_of(old), commit_of(new))
+        except WorkFailed as error:
+            return (f"what is installed, if that is another ({error.what})",)
         return (f"what is installed for {listed(list(files))}",) if files else ()
 
     # -- moving -------------------------------------------------------------------------------------------------
@@ -169,9 +172,10 @@ class GitCheckout:
         if not venvs:
             return {}
         name = await self._environment_of(new)
-        if new.environment and name != new.environment:
+        if name != new.environment:
+            planned = f"with the environment {new.environment}" if new.environment else "without an environment"
             raise WorkFailed(
-                f"{new.version} was planned with the environment {new.environment}, and asks for {name} now",
+                f"{new.version} was planned {planned}, and asks for {name} now",
                 "The config, or the Python that it names, has changed since. End this run and plan the release anew.",
             )
         if venvs.is_whole(name):
@@ -185,6 +189,7 @@ class GitCheckout:
 
     async def prepare(self, work: Work, new: Artifact, *, begun: bool) -> Artifact:
         repo = self._git(work)
+        self._require_venvs(new)
         if begun:
             await put_back(work, repo, commit_of(new))
         if obstacle := await dirty(repo):
@@ -199,6 +204,13 @@ class GitCheckout:
             await self._have_way_back(self._venvs, place)
             await self.obtain(work, new)  # the check may have been skipped, or done by hand
         return place
+
+    def _require_venvs(self, artifact: Artifact) -> None:
+        if artifact.environment and not self._venvs:
+            raise WorkFailed(
+                f"{artifact.version} runs in the environment {artifact.environment}, and the config has no [venv]",
+                "Put [venv] back into the config as it was when this release began, and retry.",
+            )
 
     async def _have_way_back(self, venvs: Venvs, place: Artifact) -> None:
         if problem := venvs.obstacle():
@@ -235,11 +247,14 @@ class GitCheckout:
 
     async def prepare_revert(self, work: Work, recorded: Artifact, other: Artifact) -> Artifact:
         repo = self._git(work)
+        self._require_venvs(recorded)
         # The release's pull, or an earlier attempt at this, may have been cut off.
         there_already = await repo.head() == commit_of(recorded)
         await put_back(work, repo, commit_of(other if there_already else recorded))
         place = await self.installed()
         if self._venvs and recorded.environment:
+            if problem := self._venvs.obstacle(in_use=False):
+                raise WorkFailed(problem)
             await self._venvs.require(recorded.environment)
         if place.is_same_code(recorded):
             return place
@@ -270,8 +285,8 @@ class GitCheckout:
         except WorkFailed as error:
             return Finding(Found.UNKNOWN, f"the checkout cannot be read: {error.what}")
         where = f"the checkout is at {place.short}, which is {place.version}"
-        if self._venvs and (wanted.environment or place.environment):
-            where += f", with the environment {place.environment or 'of nobody knows what'}"
+        if place.environment:
+            where += f", with the environment {place.environment}"
         if files := (*left.changed, *left.strays):
             return Finding(Found.PARTLY, f"{where}, but {counted(len(files), 'file')} differ from it: it was cut off")
         if left.locks:
