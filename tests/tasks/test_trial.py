@@ -258,6 +258,21 @@ def test_what_the_old_release_never_had_breaks_nothing_of_it(release: Release) -
 
 
 @pytest.mark.slow
+def test_to_fill_what_the_revision_brings_overwrites_nothing(release: Release) -> None:
+    """Also where the table is empty today, and no count can show that nothing went."""
+    release.rows("SELECT 1", "DELETE FROM node")
+    fill = f"{REGION}; op.get_bind().execute(sa.text(\"UPDATE node SET region = 'x' WHERE id > 0\"))"
+    release.migration("b2", "a1", fill, 'op.drop_column("node", "region")')
+    release.migration("c3", "b2", "op.get_bind().execute(sa.text(\"UPDATE node SET notes = 'x' WHERE id > 0\"))")
+    release.tag("v1.1.0")
+    release.git("checkout", "-q", "v1.0.0")
+    _check(release)
+    first, second = (_answer(release, Question.DATA, number) for number in range(2))
+    assert first.verdict is Verdict.GOOD
+    assert second.text == "node.notes removed or overwritten, and empty: nothing is lost today"
+
+
+@pytest.mark.slow
 def test_a_way_down_below_one_that_fails_was_not_tried_and_that_is_said(release: Release) -> None:
     asks = 'op.get_bind().execute(sa.text("SELECT count(*) FROM node")).scalar() == 2 and '
     release.migration("b2", "a1", "op.execute('SELECT 1')", f"{asks}op.execute('SELECT 1')")

@@ -201,7 +201,7 @@ class _Story:
                 losses=losses(was.measured, now.measured),
                 changes=tuple(map(str, changed)),
                 empty=tuple(c.name for c in changed if c.gone and _held(was.measured, c.name) == 0),
-                rewrites=self._rewrites(event["sql"]),
+                rewrites=self._rewrites(event["sql"], {c.name for c in changed if c.new}),
                 touched=tuple(sorted({*event["touched"], *(c.table for c in changed)} & _tables(was, now))),
                 whole=bool(event["undoes"]),
                 cuts=cuts(was.schema, now.schema, first),
@@ -228,14 +228,15 @@ class _Story:
         else:
             self._tried[name] = replace(self._tried[name], again=gone)
 
-    def _rewrites(self, statements: Sequence[str]) -> tuple[str, ...]:
+    def _rewrites(self, statements: Sequence[str], new: Collection[str]) -> tuple[str, ...]:
+        """Without what is `new`: to fill it overwrites nothing."""
         if not statements:
             return ()
         from debvisor_tui.adapters.migrations.sql import read_sql  # sqlglot: 0.2 s
 
         dialect = self._copy.url.partition(":")[0].partition("+")[0]
         names = [op.drops for statement in statements for op in read_sql(statement, dialect, set()) if op.drops]
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(n for n in names if n not in new and n.partition(".")[0] not in new))
 
     async def _look(self, touched: Collection[str]) -> _State:
         """How the copy stands now; only what was touched is measured again."""
