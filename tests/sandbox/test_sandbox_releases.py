@@ -81,7 +81,7 @@ def test_v1_3_0_is_slow_and_fails_where_v1_0_0_is_not_and_does_not(hand: Hand) -
         if line.startswith("http_request_duration_seconds_bucket") and "/api/nodes" in line
     }
     assert within["0.25"] < 12  # most take longer than the limit of the sandbox's monitor
-    assert within["0.75"] == 24
+    assert within["0.75"] > 12, "slow, and not hanging"
     assert 'path="/health/ready"' not in metrics
 
 

@@ -62,7 +62,10 @@ def kill_in_the_middle(host: Host, *command: str, count: int) -> None:
     with subprocess.Popen(["git", "-C", str(host.checkout), *command], stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 20
         while process.poll() is None and time.monotonic() < deadline:
-            there = len(os.listdir(folder)) if folder.exists() else 0
+            try:
+                there = len(os.listdir(folder))
+            except FileNotFoundError:  # not yet, or not any more
+                there = 0
             if (there <= FILES - count) if going else (there >= count):
                 process.send_signal(signal.SIGKILL)
                 break

@@ -1,6 +1,10 @@
 """The migrations that are looked at and applied are the release's own, and those that were shown, wherever a project
 keeps them and however it sets alembic up."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -260,3 +264,55 @@ def test_a_place_that_is_not_below_is_no_way_down(release: Release) -> None:
     job = release.job("v1.1.0", {"revision": "b2", "count": 1})
     with pytest.raises(WorkFailed, match="does not have b2 yet"):
         run(RevertDatabaseTask().run(release.context("revert-database", job)))
+
+
+FLASK_APP = """
+import os
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+class Node(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    notes = db.Column(db.Text)
+
+def create_app():
+    app = Flask("panel")
+    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE_URL"]
+    db.init_app(app)
+    Migrate(app, db, directory=os.path.join(os.path.dirname(os.path.abspath(__file__)), "migrations"))
+    return app
+"""
+
+
+@pytest.mark.slow
+def test_flask_migrates_env_py_asks_the_application_of_the_target(tmp_path: Path) -> None:
+    """Its ini names no folder, and its env.py works only as `flask db` runs it."""
+    checkout = tmp_path / "checkout"
+    database = {
+        "alembic_ini": str(checkout / "migrations" / "alembic.ini"),
+        "cwd": str(checkout),
+        "environment": {"FLASK_APP": "panel_app:create_app()"},
+    }
+    release = make_release(tmp_path, database=database)
+    first = (checkout / "migrations" / "versions" / "a1.py").read_text()
+    shutil.rmtree(checkout / "migrations")
+    (checkout / "panel_app.py").write_text(FLASK_APP)
+    url = f"sqlite:///{release.database}"
+    env = {**os.environ, "FLASK_APP": "panel_app:create_app()", "DATABASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-m", "flask", "db", "init"], cwd=checkout, env=env, check=True, stdout=-3)
+    (checkout / "migrations" / "versions" / "a1.py").write_text(first)
+    release.tag("v1.0.1")
+    app = checkout / "panel_app.py"
+    app.write_text(FLASK_APP.replace("notes = db", "racks = db"))  # only the target's application knows it
+    _next(release)
+    release.git("checkout", "-q", "v1.0.1")
+
+    assert [m.revision for m in run(_target(release)).migrations] == ["b2"]
+    run(MigrationCheckTask().run(release.context("migration-check", release.job("v1.1.0"))))
+    assert "it cannot read node" in release.gates[0].danger, "the application in place was asked, too"
+    release.git("checkout", "-q", "v1.1.0")
+    run(UpgradeTask().run(release.context("upgrade", release.job("v1.1.0"))))
+    assert run(current_revision(release.settings)) == "b2"

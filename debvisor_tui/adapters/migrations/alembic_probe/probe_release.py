@@ -70,6 +70,7 @@ class Release:
         self.closed = Closed(self.live, self.path) if live else None
         self._load()
         self._heads: Optional[Tuple[str, ...]] = None  # noqa: UP006, UP045
+        self._app: Any = None
 
     def _database_file(self) -> str:
         """The SQLite file's path, or ""; a file that is not there must not be made by looking at it."""
@@ -112,6 +113,8 @@ class Release:
                 found = found.replace(old, new)
             if found != value:
                 known.set(section, name, found)
+        if os.environ.get("FLASK_APP") and not config.get_main_option("script_location"):
+            config.set_main_option("script_location", os.path.dirname(self.ini).replace("%", "%%"))  # Flask-Migrate's
         # An env.py that reads the ini file must reach the same database as one that reads the environment.
         config.set_main_option("sqlalchemy.url", self.url.replace("%", "%%"))
         return config
@@ -227,12 +230,25 @@ class Release:
             return fn(rev, context)
 
         try:
-            with EnvironmentContext(self.config, self.script, fn=guarded, **options):
+            with self._in_its_app(), EnvironmentContext(self.config, self.script, fn=guarded, **options):
                 self.script.run_env()
         except Failure:
             raise
         except (Exception, SystemExit, CannotTell) as error:
             raise self._explain(error) from error
+
+    @contextmanager
+    def _in_its_app(self) -> Iterator[None]:
+        """As `flask db` runs it, where the target's settings name the application: its env.py asks that."""
+        if not os.environ.get("FLASK_APP"):
+            yield
+            return
+        from flask.cli import ScriptInfo
+
+        if self._app is None:
+            self._app = ScriptInfo(app_import_path=os.environ["FLASK_APP"]).load_app()
+        with self._app.app_context():
+            yield
 
     def _is_elsewhere(self, reached: Any) -> bool:
         if self.path:
