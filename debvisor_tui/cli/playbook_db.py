@@ -23,14 +23,13 @@ app = typer.Typer(
 )
 
 
+TrialOption = Annotated[
+    bool, typer.Option("--trial/--no-trial", help="Try them on a copy: up, down again, and up once more.")
+]
+
+
 @app.command()
-def check(
-    context: typer.Context,
-    as_json: JsonOption = False,
-    trial_wanted: Annotated[
-        bool, typer.Option("--trial/--no-trial", help="Try them on a copy: up, down again, and up once more.")
-    ] = True,
-) -> None:
+def check(context: typer.Context, as_json: JsonOption = False, trial_wanted: TrialOption = True) -> None:
     """What an upgrade with the code in place would do: read, and tried on a copy. Nothing is changed."""
     from debvisor_tui.model.migration_answers import answers
     from debvisor_tui.tasks.data_loss import count_losses
@@ -74,21 +73,24 @@ async def _checked(ctx: "StandaloneContext", *, with_trial: bool) -> "tuple[Pend
 
 
 @app.command()
-def upgrade(context: typer.Context) -> None:
-    """Apply every pending migration of the code in place."""
+def upgrade(context: typer.Context, trial_wanted: TrialOption = True) -> None:
+    """Apply every pending migration of the code in place, once it has been tried on a copy."""
     from debvisor_tui.tasks.cli_context import StandaloneContext
     from debvisor_tui.tasks.data_loss import count_losses
-    from debvisor_tui.tasks.migration_check import drops_on_the_way_up, warn
+    from debvisor_tui.tasks.migration_check import drops_on_the_way_up, require_tried, summary_of, warn
     from debvisor_tui.tasks.upgrade import upgrade_to_head
 
     settings = settings_of(context)
 
     async def do(ctx: StandaloneContext) -> str:
-        found, _ = await _checked(ctx, with_trial=False)
+        found, trial = await _checked(ctx, with_trial=trial_wanted)
+        if trial is not None:
+            say(summary_of(trial))
+            require_tried(trial)
         losses = await count_losses(settings, drops_on_the_way_up(found.migrations))
-        if danger := warn(found.migrations, losses):
+        if danger := warn(found.migrations, losses, trial):
             say(f"DANGER\n{danger.danger}")
-        return await upgrade_to_head(ctx, found)
+        return await upgrade_to_head(ctx, found, trial)
 
     with alone(context, settings, "debvisor-cli db upgrade"):
         print(work(settings, "upgrade", do))

@@ -100,12 +100,8 @@ async def show(ctx: StepContext, found: Pending, trial: Trial | None, *, unseen:
             ctx.log(line)
     for refused in found.refused:
         ctx.log(f"refused while the release's code was looked at: {refused}")
-    if trial is not None and trial.with_rows and (failed := trial.failed):
-        left = f" It leaves behind: {'; '.join(failed.up.left)}." if failed.up.left else ""
-        raise WorkFailed(
-            f"On a copy of the data: {failed.up.error}.{left}",
-            "Production was not touched. Fix the migration or the data, and retry.",
-        )
+    if trial is not None:
+        require_tried(trial)
     losses = await count_losses(ctx.settings, drops_on_the_way_up(found.migrations))
     warning = _unread(found, ctx.job.to_version) or warn(found.migrations, losses, trial)
     if unseen:
@@ -114,6 +110,16 @@ async def show(ctx: StepContext, found: Pending, trial: Trial | None, *, unseen:
         return summary(found, trial)
     reply = await ctx.ask(GateKind.ACKNOWLEDGE, warning.question, detail=warning.detail, danger=warning.danger)
     return f"{summary(found, trial)}; acknowledged by {reply.who}"
+
+
+def require_tried(trial: Trial) -> None:
+    """WorkFailed if a revision fails on a copy of the data."""
+    if trial.with_rows and (failed := trial.failed):
+        left = f" It leaves behind: {'; '.join(failed.up.left)}." if failed.up.left else ""
+        raise WorkFailed(
+            f"On a copy of the data: {failed.up.error}.{left}",
+            "Production was not touched. Fix the migration or the data, and retry.",
+        )
 
 
 def _unread(found: Pending, version: str) -> "Danger | None":

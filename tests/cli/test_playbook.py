@@ -90,6 +90,25 @@ def test_the_playbook_verbatim(panel: Panel) -> None:
     assert all(line.endswith(": done") for line in kept)
 
 
+@pytest.mark.slow
+def test_an_upgrade_by_hand_is_tried_first_and_what_fails_on_the_copy_is_not_begun(panel: Panel) -> None:
+    panel.put_in_place("v1.1.0")
+    broken = panel.sandbox.dir / "checkout" / "migrations" / "versions" / "b1f0a7c3d2e4_nodes_have_a_region.py"
+    text = broken.read_text(encoding="utf-8")
+    more = 'def upgrade() -> None:\n    op.execute("DELETE FROM no_such_table")\n'
+    broken.write_text(text.replace("def upgrade() -> None:\n", more), encoding="utf-8")
+    before = panel.cli("debvisor-cli db current").stdout
+    said = panel.cli("debvisor-cli db upgrade", code=1).stderr
+    assert "On a copy of the data: Revision b1f0a7c3d2e4" in said
+    assert "Production was not touched" in said
+    assert panel.cli("debvisor-cli db current").stdout == before
+    broken.write_text(text, encoding="utf-8")
+    done = panel.cli("debvisor-cli db upgrade")
+    assert "tried on a copy of the database as it is now" in done.stderr
+    assert "2 migrations applied" in done.stdout
+    assert "tried" not in panel.cli("debvisor-cli db upgrade --no-trial").stderr
+
+
 def test_db_check_marks_what_destroys_and_counts_it(panel: Panel) -> None:
     panel.put_in_place("v1.2.0")
     told = panel.cli("debvisor-cli db check").stdout

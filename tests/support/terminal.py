@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds; a whole release may be waited for, on a busy machine
 #: What a terminal must be told when a full-screen program ends: the alternate screen, the mouse, pasting, the cursor.
 RESTORED = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h")
 
