@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pexpect
 import pyte
+from terminal import drawn
 
 PATIENCE = 30.0  # seconds; every wait is bounded by it
 SERVER = "/usr/sbin/sshd"  # it wants to be called by its whole path: it executes itself anew
@@ -53,7 +54,7 @@ class Login:
 
     @property
     def screen(self) -> str:
-        return "\n".join(self._screen.display)
+        return "\n".join(drawn(self._screen))
 
     @property
     def pid(self) -> int:

@@ -74,7 +74,7 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         with self._lock:
-            return list(self._screen.display)
+            return drawn(self._screen)
 
     def type(self, data: bytes) -> None:
         os.write(self.master, data)
@@ -139,3 +139,8 @@ def cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def drawn(screen: pyte.Screen) -> list[str]:
+    """Its lines. Not its `display`: that stumbles over half of a wide character, in the middle of a redraw."""
+    return ["".join(screen.buffer[y][x].data for x in range(screen.columns)) for y in range(screen.lines)]
