@@ -49,7 +49,7 @@ class MigrationCheckTask:
         return await show(ctx, found, trial)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        return Finding(Found.NOT_DONE, "the check changes nothing: run it again")
+        return Finding(Found.NOT_DONE, "the check touches nothing that runs: run it again")
 
 
 def environment_in_words(obtained: Mapping[str, Any]) -> str:

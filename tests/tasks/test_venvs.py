@@ -164,6 +164,7 @@ def test_what_cannot_be_named_is_like_no_other_environment(tmp_path: Path) -> No
         run(RevertReleaseTask().run(release.context("revert-release", undo)))
     host.link.rmdir()
     host.link.symlink_to(host.venvs / job.new.environment)
+    (host.venvs / ".link").write_text("/srv/moved/venv\n")  # the way back needs the link, and no more
     run(RevertReleaseTask().run(release.context("revert-release", undo)))
     assert host.link.resolve().name == "first"
 

@@ -79,12 +79,12 @@ class Venvs:
                 f"{link} is a folder, not a link to the environment in use: what is installed could not be put back. "
                 f"Move it once, and the service goes on: {move}"
             )
+        if not in_use:  # the way back needs a link, and no more
+            return ""
         if other := self._of_another():
             return (
                 f"{home} holds the environments of {other}. Each target needs a folder of its own: fix venv.folder."
             )
-        if not in_use:
-            return ""
         if not self.current():
             real = os.path.realpath(link)
             return f"{link} leads to {real}, which is not in {home}. Move that there, or fix venv.folder."
