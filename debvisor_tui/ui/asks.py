@@ -4,6 +4,7 @@ import math
 import time
 from typing import ClassVar, Protocol, cast
 
+from textual.await_remove import AwaitRemove
 from textual.screen import Screen, ScreenResultType
 
 
@@ -34,3 +35,8 @@ class Asks(Screen[ScreenResultType]):
 
     def on_screen_resume(self) -> None:
         self.ask_anew()
+
+    def remove(self) -> AwaitRemove:
+        # Textual ends a node's workers after its children are gone: one that ends between would find half a screen.
+        self.workers.cancel_node(self)
+        return super().remove()

@@ -20,6 +20,7 @@ from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.rollback import RollbackScreen
 from debvisor_tui.ui.screens.run import RunScreen
+from debvisor_tui.ui.widgets.page import Choices
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
@@ -106,6 +107,38 @@ def test_who_leaves_while_a_rollback_is_being_started_is_told_so(
             await until(lambda: "its screen opens by itself" in text_of(app), pilot)
             go_on.set()
             await until(lambda: isinstance(app.screen, RunScreen), pilot)
+
+    play(story_of_the_test())
+
+
+def test_an_answer_that_comes_while_the_screen_closes_finds_no_half_of_it(
+    world: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, at = seeded(tmp_path, seed.whole)
+    asked, answered = asyncio.Event(), asyncio.Event()
+    counted = query_client.ask_rollback
+    unmount = Choices._on_unmount
+
+    async def rollback(*what: Any) -> RollbackPlan:
+        asked.set()
+        await answered.wait()
+        return await counted(*what)
+
+    def last_of_the_screen(choices: Choices) -> None:
+        unmount(choices)
+        answered.set()  # the list is gone, the screen not yet
+
+    monkeypatch.setattr(query_client, "ask_rollback", rollback)
+    monkeypatch.setattr(Choices, "_on_unmount", last_of_the_screen)
+
+    async def story_of_the_test() -> None:
+        async with shown(seed.session(tmp_path, at=at)) as (app, pilot):
+            home = app.screen
+            app.push_screen(RollbackScreen(run))
+            await until(asked.is_set, pilot)
+            await pilot.press("escape")
+            await until(lambda: app.screen is home and answered.is_set(), pilot)
+            await pilot.pause()
 
     play(story_of_the_test())
 

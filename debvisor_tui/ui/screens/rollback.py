@@ -130,8 +130,6 @@ class RollbackScreen(DebvisorScreen[None]):
             plan = await query_client.ask_rollback(self.session.settings, self.session.places, run, options)
         except DebvisorError as error:
             plan, self.failure = None, error
-        if not self.children:  # the screen was left meanwhile
-            return
         if plan is not None and options == self.options:
             self.plan = plan
         self.counting = False
