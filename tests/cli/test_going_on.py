@@ -35,6 +35,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "cwd")
 
 
+@pytest.mark.slow
 def test_a_living_runner_says_what_it_runs_on(host: Host, nowhere: None) -> None:
     this = GoingOn(host.sandbox.config_path, host.sandbox.state_dir)
     assert this not in runs_going_on()

@@ -49,6 +49,7 @@ def test_a_new_sandbox_is_a_clean_host_at_the_first_release(hand: Hand) -> None:
     assert listeners(hand.sandbox.port) == {"0100007F"}  # 127.0.0.1 and nothing else
 
 
+@pytest.mark.slow
 def test_start_and_stop_may_be_said_twice_and_the_port_stays(hand: Hand) -> None:
     panel, traffic = hand.pid(), hand.pid("traffic")
     hand.sandbox.start()
@@ -126,6 +127,7 @@ def test_a_sandbox_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_broken_release_does_not_keep_a_sandbox_from_being_opened(hand: Hand) -> None:
     hand.sandbox.set_fault("crash")
     hand.git("merge", "--quiet", "--ff-only", "v1.1.0")

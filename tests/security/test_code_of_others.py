@@ -151,6 +151,7 @@ def test_the_demo_runs_no_sandbox_of_another(stranger: Stranger) -> None:
         assert (done.returncode, "is not used: the user nobody owns" in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 def test_the_demo_makes_no_sandbox_where_another_could_change_it(stranger: Stranger) -> None:
     empty = stranger.folder / "empty"
     empty.mkdir()

@@ -82,6 +82,7 @@ def as_if_never_begun(host: Host, commit: str) -> bool:
     return host.head() == commit and clean and not list((host.checkout / ".git").rglob("*.lock"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_merge_that_was_killed_is_seen_retried_and_taken_back(host: Host, count: int) -> None:
     old, new = host.head(), git(host.work, "rev-parse", "v2.0.0^{commit}")
@@ -115,6 +116,7 @@ def test_a_reset_that_was_killed_is_taken_up_again(host: Host, count: int) -> No
     assert as_if_never_begun(host, old)
 
 
+@pytest.mark.slow
 def test_what_a_person_has_changed_meanwhile_is_not_touched(host: Host) -> None:
     old = host.head()
     git(host.checkout, "fetch", "-q", "--tags")

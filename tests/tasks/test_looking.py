@@ -134,6 +134,7 @@ def _look_at(release: Release) -> Pending:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harms", GROUPS)
 def test_what_a_migration_does_when_it_is_imported_reaches_nothing(release: Release, harms: list[str]) -> None:
     """Refused as by a read-only file system."""
@@ -145,6 +146,7 @@ def test_what_a_migration_does_when_it_is_imported_reaches_nothing(release: Rele
     assert unknown == (harms if harms == OTHERS else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harms", GROUPS)
 def test_what_env_py_does_when_it_is_imported_reaches_nothing(release: Release, harms: list[str]) -> None:
     release.migration("b2", "a1")
@@ -160,6 +162,7 @@ ATTACHES = (
 INTO = "__import__('sqlite3').connect(':memory:').execute(\"VACUUM INTO '{folder}/made'\")"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [ATTACHES, INTO], ids=["attach", "vacuum into"])
 def test_no_sql_opens_another_file(release: Release, harm: str) -> None:
     """What SQLite opens by itself raises no audit event; its own authorizer refuses it."""
@@ -189,6 +192,7 @@ def test_what_is_done_in_c_reaches_nothing_either(release: Release, server: sock
         server.accept()
 
 
+@pytest.mark.slow
 def test_a_temporary_file_of_its_own_is_no_refusal(release: Release) -> None:
     uses = "__import__('tempfile').TemporaryFile().write(b'x'); __import__('tempfile').mkdtemp()"
     release.migration("b2", "a1", f"{uses}; op.add_column('node', sa.Column('region', sa.Text))")
@@ -230,6 +234,7 @@ def test_the_environment_of_a_look_names_the_copy_alone(release: Release) -> Non
     assert not seen.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["alembic_version", "panel_version"])
 def test_a_large_database_is_looked_at_without_its_rows(
     release: Release, monkeypatch: pytest.MonkeyPatch, table: str
@@ -276,6 +281,7 @@ assert logging.getLogger("panel.task").handlers, "some look at once whether they
 """
 
 
+@pytest.mark.slow
 def test_what_packages_ask_of_the_host_when_they_are_imported_is_no_alarm(release: Release) -> None:
     (release.checkout / "migrations" / "env.py").write_text(ASKS + ENV)
     release.migration("b2", "a1", "import ctypes.util; ctypes.util.find_library('no-such-library')")

@@ -236,6 +236,7 @@ def test_the_check_reads_the_new_release_while_the_old_one_stays_in_place(releas
     assert task.commands(release.settings, release.job("v1.1.0")) == ("debvisor-cli --config debvisor.toml db check",)
 
 
+@pytest.mark.slow
 def test_a_person_who_does_not_agree_fails_the_step(release: Release) -> None:
     _next(release)
     release.agrees = False

@@ -73,6 +73,7 @@ def _moved_into_a_package(release: Release) -> Path:
     return src
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["path", "finder"])
 def test_an_editable_install_leads_to_the_targets_code(release: Release, tmp_path: Path, how: str) -> None:
     """A .pth file, PYTHONPATH or setuptools' finder names the folder of the release that runs."""
@@ -216,6 +217,7 @@ def test_the_driver_of_the_url_and_its_options_reach_env_py(release: Release, tm
     assert run(current_revision(release.settings)) == "b2"
 
 
+@pytest.mark.slow
 def test_two_heads_go_down_to_the_set_that_they_were(release: Release) -> None:
     add = 'op.add_column("node", sa.Column("{0}", sa.Text))'
     drop = 'op.drop_column("node", "{0}")'

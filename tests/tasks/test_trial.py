@@ -95,6 +95,7 @@ def test_each_revision_goes_up_down_and_up_again_and_what_it_took_is_counted(rel
     assert all(tried.again is not None and tried.again.done for tried in trial.tried)
 
 
+@pytest.mark.slow
 def test_a_table_rebuilt_under_foreign_keys_empties_its_children_and_that_is_told_and_asked(release: Release) -> None:
     """Reading says that a column becomes wider; what SQLite does is drop a table, with its ON DELETE CASCADE."""
     (release.checkout / "migrations" / "env.py").write_text(FOREIGN_KEYS)
@@ -114,6 +115,7 @@ def test_a_table_rebuilt_under_foreign_keys_empties_its_children_and_that_is_tol
     assert "data is lost: disk: all 3 rows gone; nic.node: 1 of 1 values gone (revision b2" in release.gates[0].danger
 
 
+@pytest.mark.slow
 def test_a_revision_that_fails_on_the_copy_fails_the_check_and_says_what_it_left(release: Release) -> None:
     half = 'op.add_column("node", sa.Column("region", sa.Text))\n    '
     half += _batch("node", 'alter_column("notes", existing_type=sa.Text(), nullable=False)')

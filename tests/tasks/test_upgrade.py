@@ -168,6 +168,7 @@ def test_down_to_base(release: Release) -> None:
     assert release.rows("SELECT * FROM alembic_version") == []
 
 
+@pytest.mark.slow
 def test_cancelled_half_way_the_record_says_where_it_stands(release: Release) -> None:
     mark = release.folder / "reached"
     release.migration(

@@ -14,10 +14,10 @@ from debvisor_tui.ui.hand import Hand
 
 pytestmark = pytest.mark.usefixtures("quiet_home")
 
-SIZES = ((80, 24), (120, 40))
+SIZES = (pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.slow))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", SCENES)
 def test_picture(name: str, size: tuple[int, int], snap_compare: Any, tmp_path: Path) -> None:
     scene = SCENES[name]

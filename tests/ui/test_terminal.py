@@ -91,6 +91,7 @@ def test_a_signal_ends_it_with_the_screen_restored(terminal: Terminal, number: s
     assert LEFT in terminal.output
 
 
+@pytest.mark.slow
 def test_a_byte_that_is_no_text_is_survived(terminal: Terminal) -> None:
     terminal.read_until(lambda out: b"LAST RUNS" in out)
     terminal.type(b"\xe9\xff")
