@@ -13,7 +13,12 @@ def print_json(document: Any) -> None:
 
 
 def run_document(view: RunView) -> dict[str, Any]:
-    """A run with its steps, gate, evidence, changes and decisions; times in unix seconds, durations in seconds."""
+    """A run with its steps, gate, evidence, changes and decisions; times in unix seconds, durations in seconds.
+
+    `answers`: by step that looked at migrations, then by revision, what was said to each of the five questions.
+    """
+    from debvisor_tui.model.migration_record import migrations_of
+
     document = summary_document(view.run)
     document["gate"] = view.gate.to_json() if view.gate else None
     document["steps"] = [
@@ -29,6 +34,11 @@ def run_document(view: RunView) -> dict[str, Any]:
         for step in view.steps
     ]
     document["evidence"] = [asdict(evidence) for evidence in view.evidence]
+    document["answers"] = {
+        step.id: {migration.revision: [a.to_json() for a in said] for migration, said in record.answered()}
+        for step in view.steps
+        if (record := migrations_of(view, step.id))
+    }
     document["changes"] = [asdict(change) for change in view.changes]
     document["decisions"] = [asdict(decision) for decision in view.decisions]
     return document

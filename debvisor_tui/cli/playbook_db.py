@@ -31,9 +31,9 @@ TrialOption = Annotated[
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False, trial_wanted: TrialOption = True) -> None:
     """What an upgrade with the code in place would do: read, and tried on a copy. Nothing is changed."""
-    from debvisor_tui.model.migration_answers import answers
+    from debvisor_tui.model.migration_answers import answers, describe
     from debvisor_tui.tasks.data_loss import count_losses
-    from debvisor_tui.tasks.migration_check import describe, drops_on_the_way_up, summary, summary_of, warn
+    from debvisor_tui.tasks.migration_check import drops_on_the_way_up, summary, summary_of, warn
 
     settings = settings_of(context)
     found, trial = work(settings, "db-check", lambda ctx: _checked(ctx, with_trial=trial_wanted))

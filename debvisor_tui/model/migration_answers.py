@@ -209,6 +209,22 @@ def _half_way(m: Migration, tried: Tried | None) -> Answer:
     return Answer(question, Verdict.BAD, "a failure leaves what went before it: no transaction is around it", True)
 
 
+def describe(migration: Migration, trial: Trial | None = None) -> list[str]:
+    """The migration for people, a line each: its name, the answers, then its operations."""
+    lines = [f"{migration.revision}  {migration.message}".rstrip()]
+    if trial is not None:
+        marks = {Verdict.GOOD: "ok ", Verdict.BAD: "!  ", Verdict.UNKNOWN: "?  "}
+        lines += [f"  {marks[a.verdict]}{a.question}: {a.text}" for a in answers(migration, trial)]
+    lines += [f"  {op.effect.upper() + ' ' if op.effect else ''}{op.text}" for op in migration.operations]
+    if migration.unknown:
+        lines.append(f"  UNKNOWN  {migration.unknown}")
+    if not migration.operations and not migration.unknown:
+        lines.append("  does nothing")
+    if migration.irreversible:
+        lines.append(f"  NO WAY DOWN  {migration.irreversible}")
+    return lines
+
+
 def planned(migration: Migration, trial: Trial | None, taken: Mapping[str, int | None]) -> dict[str, Any]:
     """What a DATABASE change keeps of it, for the rollback planner. `taken`: counted on the live database just
     before, by name.

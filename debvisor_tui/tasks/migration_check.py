@@ -24,6 +24,7 @@ from debvisor_tui.model.migration_answers import (
     Question,
     Verdict,
     answers,
+    describe,
 )
 from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.wording import counted
@@ -252,19 +253,3 @@ def summary_of(trial: Trial) -> str:
     back = "going down brings back all that the old release needs" if other else "going down brings all back"
     words += [f"the way down of {down} is not complete" if down else back]
     return f"tried {on}: {', '.join(words)}"
-
-
-def describe(migration: Migration, trial: Trial | None = None) -> list[str]:
-    """The migration for people, a line each: its name, the answers, then its operations."""
-    lines = [f"{migration.revision}  {migration.message}".rstrip()]
-    if trial is not None:
-        marks = {Verdict.GOOD: "ok ", Verdict.BAD: "!  ", Verdict.UNKNOWN: "?  "}
-        lines += [f"  {marks[a.verdict]}{a.question}: {a.text}" for a in answers(migration, trial)]
-    lines += [f"  {op.effect.upper() + ' ' if op.effect else ''}{op.text}" for op in migration.operations]
-    if migration.unknown:
-        lines.append(f"  UNKNOWN  {migration.unknown}")
-    if not migration.operations and not migration.unknown:
-        lines.append("  does nothing")
-    if migration.irreversible:
-        lines.append(f"  NO WAY DOWN  {migration.irreversible}")
-    return lines

@@ -6,8 +6,13 @@ from typing import Any
 
 from seed import Story, whole
 
+from debvisor_tui.adapters.migrations.alembic import Pending
+from debvisor_tui.model.evidence import Migration, Operation
 from debvisor_tui.model.gates import GateKind
+from debvisor_tui.model.schema import Loss
 from debvisor_tui.model.states import RunState, StepState
+from debvisor_tui.model.trial import Break, Fit, Trial, Tried, Way
+from debvisor_tui.tasks.migration_check import summary, summary_of, warn
 
 PRE = ("review", "ci", "backup", "migration-check")
 DEPLOYED = (*PRE, "pull", "upgrade", "restart")
@@ -73,6 +78,39 @@ def _failed(story: Story) -> None:
     story.wait(GateKind.FAILED, "health", what, hint)
 
 
+def _hundred_migrations(story: Story) -> None:
+    """A release that was long in the making: what matters of its 100 revisions is not lost among the harmless."""
+    bad = {17: "vm.owner", 58: "node.notes", 91: "audit_log.before"}
+    pending, tried = [], []
+    for n in range(100):
+        revision, (table, _, column) = f"{n + 0xA3B0C1:012x}", bad.get(n, f"vm.c{n}").partition(".")
+        goes = n in bad
+        text = f"{'drop' if goes else 'add'} column {table}.{column}"
+        operation = Operation(text, goes, f"{table}.{column}" if goes else "")
+        back = Operation(f"{'add' if goes else 'drop'} column {table}.{column}", not goes)
+        name = f"{table}.{column} {'is needed no more' if goes else 'is new'}"
+        pending.append(Migration(revision, name, (operation,), (back,)))
+        losses = (Loss(f"{table}.{column}", 61, 61),) if goes else ()
+        gone = (f"{table}.{column}: all 61 values gone",) if goes else ()
+        way, down = Way(0.02 + n / 5000), Way(0.03, left=gone)
+        tried.append(Tried(revision, way, losses, (f"{text}s",), (table,), cuts=(), down=down, again=Way(0.02)))
+    fit = Fit(4, 4, (Break("node", "read", "no such column: node.notes"),))
+    trial = Trial(of="the backup pre-deploy-v2.0.0", rows=81_204, tried=tuple(tried), fit=fit, seconds=24.7)
+    found = Pending("9c41d2e07ab3", pending[-1].revision, tuple(pending))
+    story.evidence = {
+        "migration-check": [
+            ("migrations", summary(found, trial), found.to_json()),
+            ("trial", summary_of(trial), trial.to_json()),
+        ]
+    }
+    story.release(new="v2.0.0")
+    story.play("review", "ci", "backup")
+    story.start("migration-check")
+    asked = warn(pending, {}, trial)
+    assert asked is not None
+    story.wait(GateKind.ACKNOWLEDGE, "migration-check", asked.question, asked.detail, asked.danger)
+
+
 def _monitor(story: Story) -> None:
     story.release()
     story.play(*DEPLOYED, "health", "smoke")
@@ -127,6 +165,7 @@ SCENES = {
     ),
     "migrations": Scene(_migrations, "12 values"),
     "migrations-sql": Scene(_migrations, "CREATE INDEX", press=("S", "e")),
+    "migrations-100": Scene(_hundred_migrations, "3 of 100: loses data"),
     "pull": Scene(_at("pull"), "9 changed"),
     "upgrade": Scene(_at("upgrade"), "1.4 s"),
     "restart": Scene(_at("restart"), "pid 5822"),

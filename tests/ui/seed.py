@@ -141,6 +141,7 @@ class Story:
     run: int = 0
     attempt: int = 0
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the run's steps
+    evidence: Mapping[str, "list[Fact]"] = field(default_factory=dict)  # where a step found other things
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -212,7 +213,7 @@ class Story:
             self.attempt, _number = journal.start_attempt(self.run, step)
             if shown := self.commands[step]:
                 journal.add_lines(self.attempt, [(self.at, "cmd", f"$ {command}") for command in shown])
-            for name, text, value in EVIDENCE.get(step, [])[:facts]:
+            for name, text, value in {**EVIDENCE, **self.evidence}.get(step, [])[:facts]:
                 journal.add_evidence(self.run, self.attempt, step, name, text, value)
             if told := LINES.get(step):
                 journal.add_lines(self.attempt, [(self.at + i / 10, s, t) for i, (s, t) in enumerate(told)])

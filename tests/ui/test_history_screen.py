@@ -1,7 +1,9 @@
 """History: the runs and all their logs can be found, and a run tells what happened in it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +12,11 @@ import seed_history
 from looks import plots_fit
 from stage import in_hand, play, shown, text_of, until
 from textual import events
+from typer.testing import CliRunner
 
+from debvisor_tui.cli.history import commands
+from debvisor_tui.runner.paths import TargetPaths
+from debvisor_tui.store.history import History
 from debvisor_tui.ui.app import DebvisorApp
 from debvisor_tui.ui.hand import Hand
 from debvisor_tui.ui.screens.history import HistoryScreen
@@ -155,12 +161,31 @@ def test_a_run_tells_its_story_in_six_sections(tmp_path: Path) -> None:
             await until(lambda: "run · Code review · anna (10.0.0.7)" in text_of(app), pilot)
             await pilot.press("5")
             await until(lambda: "3 of 3 checks passed" in text_of(app), pilot)
+            await pilot.press("end")
+            await until(lambda: "! LOSES DATA: node.notes: all 12 values gone" in text_of(app), pilot)
+            assert "✓ data: no row and no value was lost" in text_of(app)
             await pilot.press("6")
             await until(lambda: "did not come to its monitor" in text_of(app), pilot)
             await pilot.press("R")
             await until(lambda: "rolled back already" in text_of(app), pilot)
 
     play(story_of_the_test())
+
+
+def test_the_commands_tell_what_was_answered_of_each_migration(tmp_path: Path) -> None:
+    story = seed_history.four_runs(tmp_path)
+    story.close()
+
+    def said(*words: str) -> str:
+        choice = SimpleNamespace(history=lambda: History(TargetPaths(tmp_path, "production").journal))
+        return CliRunner().invoke(commands, ["show", "2", *words], obj=choice).stdout
+
+    assert "  !  data: node.notes: all 12 values gone\n" in said()
+    told = json.loads(said("--json"))["answers"]["migration-check"]
+    assert list(told) == ["b1f0a7c3d2e4", "d2a95be81c07", "e7d0315fb2c8"]
+    data = {revision: (answers[0]["verdict"], answers[0]["tried"]) for revision, answers in told.items()}
+    assert data == {"b1f0a7c3d2e4": ("good", True), "d2a95be81c07": ("good", True), "e7d0315fb2c8": ("bad", True)}
+    assert {len(answers) for answers in told.values()} == {5}
 
 
 def test_a_release_is_rolled_back_from_its_history(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from textual.content import Content
 from debvisor_tui.model.changes import Change, ChangeState
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.events import EventKind
+from debvisor_tui.model.migration_record import migrations_of
 from debvisor_tui.model.states import RunState, StepState
 from debvisor_tui.model.text import one_line
 from debvisor_tui.model.times import day_heading, full_time, local_time
@@ -17,6 +18,7 @@ from debvisor_tui.ui.drawing import Piece, line
 from debvisor_tui.ui.state_marks import RUN_MARKS, STEP_MARKS, WAITING, Mark
 from debvisor_tui.ui.units import name_of
 from debvisor_tui.ui.widgets.reflow import hanging_indent, page
+from debvisor_tui.ui.widgets.step_panels.database import migration_counts, migration_rows
 
 #: Facts for programs: the start of a process in clock ticks.
 _UNTOLD = frozenset({"ticks", "schema"})
@@ -219,7 +221,7 @@ def decisions(view: RunView, width: int) -> Content:
 
 
 def evidence(view: RunView, width: int) -> Content:
-    """Every fact that the steps established, with its plain values."""
+    """Every fact that the steps established, with its plain values; of migrations the answers, one by one."""
     rows: list[Content | list[Content]] = []
     days = _Days(view.run.started_at)
     for step in view.steps:
@@ -236,7 +238,15 @@ def evidence(view: RunView, width: int) -> Content:
             plain = [f"{k} {_value(v, k)}" for k, v in fact.value.items() if isinstance(v, str | int | float) and v]
             if len(plain) > 1:
                 rows.append(hanging_indent(" · ".join(plain), width, INDENT, style="$muted"))
+        if record := migrations_of(view, step.id):
+            rows += [_marked(told, width) for told in (*migration_counts(record), *migration_rows(record))]
     return page(rows) if rows else Content("No step of this run has established anything yet.")
+
+
+def _marked(told: Content, width: int) -> list[Content]:
+    """A row that begins with a mark of two cells, perhaps set in: what is wrapped goes on behind the mark."""
+    begin = len(told.plain) - len(told.plain.lstrip()) + 2
+    return hanging_indent(told[begin:], width, INDENT + begin, Content.assemble(" " * INDENT, told[:begin]))
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -6,12 +6,13 @@ from textual.content import Content
 
 from debvisor_tui.model.durations import format_duration
 from debvisor_tui.model.evidence import Migration
-from debvisor_tui.model.migration_answers import ASKED, Answer, Question, Verdict, answers
+from debvisor_tui.model.migration_answers import ASKED, Answer, Question, Verdict
+from debvisor_tui.model.migration_record import MigrationRecord, migrations_of
 from debvisor_tui.model.text import one_line, sanitise
 from debvisor_tui.model.trial import Trial
 from debvisor_tui.model.views import RunView, StepView
 from debvisor_tui.model.wording import format_bytes
-from debvisor_tui.ui.drawing import cell, line
+from debvisor_tui.ui.drawing import Piece, cell, line
 from debvisor_tui.ui.units import format_count
 from debvisor_tui.ui.widgets.step_panels.common import (
     RenderContext,
@@ -71,25 +72,48 @@ def _row_counts(counts: object) -> list[Content]:
 
 def migrations(view: RunView, step: StepView, context: RenderContext) -> Content:
     rows = others(view, step, "migrations", "trial")
-    found = last(view.found(step.id, "migrations"))
-    if found is None:
+    record = migrations_of(view, step.id)
+    if record is None:
         return page(rows, context)
-    pending = [Migration.from_json(mapping(m)) for m in sequence(found.get("pending"))]
-    told = last(view.found(step.id, "trial"))
-    trial = Trial.from_json(told) if told and told.get("artifact") == found.get("artifact") else None
-    count = "nothing pending" if not pending else f"{len(pending)} pending"
-    where = f"{text_of(found.get('current'), 'base')[:12]} → {text_of(found.get('head'), 'base')[:12]}"
+    count = f"{len(record.pending)} pending" if record.pending else "nothing pending"
+    where = f"{text_of(record.current, 'base')[:12]} → {text_of(record.head, 'base')[:12]}"
     rows.append(row("database", f"{where} · {count}"))
-    if trial is not None:
-        rows.append(row("tried", one_line(_tried_on(trial))))
-    answered = [(migration, answers(migration, trial)) for migration in pending]
+    if record.trial is not None:
+        rows.append(row("tried", one_line(_tried_on(record.trial))))
+    rows += [row("", told) for told in migration_counts(record)]
+    return page([*rows, *migration_rows(record, sql=context.sql)], context)
+
+
+def migration_counts(record: MigrationRecord) -> list[Content]:
+    """How many of several are no small matter; of one, its own rows tell."""
+    counts = []
+    answered = list(record.answered())
     for question, verdict in ((q, v) for q in ASKED for v in (Verdict.BAD, Verdict.UNKNOWN)):
         many = sum(any((a.question, a.verdict) == (question, verdict) for a in said) for _, said in answered)
-        if many and len(pending) > 1:  # of one it is told below
-            rows.append(row("", (f"! {many} of {len(pending)}: {_SAID[question, verdict]}", "bold $danger")))
-    for migration, said in answered:
-        rows += _migration(migration, said, context, short=len(pending) > FEW)
-    return page(rows, context)
+        if many and len(answered) > 1:
+            counts.append(line((f"! {many} of {len(answered)}: {_SAID[question, verdict]}", "bold $danger")))
+    return counts
+
+
+def migration_rows(record: MigrationRecord, *, sql: bool = False) -> list[Content]:
+    """Each with its answers, and its operations or, with `sql`, its SQL. Of many, those first that must be agreed to,
+    and of the others their names."""
+    answered = list(record.answered())
+    many = len(answered) > FEW and not sql
+    first = [one for one in answered if not many or _asked(one[1])]
+    rows = [told for migration, said in first for told in _migration(migration, said, sql=sql)]
+    others = [migration for migration, said in answered if many and not _asked(said)]
+    if first and others:
+        rows.append(line((f"the other {len(others)}:" if len(others) > 1 else "the other one:", "$muted")))
+    return rows + [_name(migration, ("✓ ", "$ok")) for migration in others]
+
+
+def _asked(said: Sequence[Answer]) -> list[Answer]:
+    return [a for a in said if a.question in ASKED and a.verdict is not Verdict.GOOD]
+
+
+def _name(migration: Migration, mark: Piece) -> Content:
+    return line(mark, (migration.revision[:12], "$accent"), " ", (one_line(migration.message), "bold"))
 
 
 _SAID = {
@@ -116,19 +140,14 @@ def _tried_on(trial: Trial) -> str:
     return f"on a copy of {trial.of}{rows}{ended}, in {format_duration(trial.seconds)}"
 
 
-def _migration(migration: Migration, said: Sequence[Answer], context: RenderContext, *, short: bool) -> list[Content]:
-    """`short`: what is harmless is one line."""
+def _migration(migration: Migration, said: Sequence[Answer], *, sql: bool) -> list[Content]:
     good = [a for a in said if a.verdict is Verdict.GOOD]
     bad = [a for a in said if a.verdict is not Verdict.GOOD]
-    asked = [a for a in bad if a.question in ASKED]
-    harmless = ("✓ ", "$ok") if not asked else ("! ", "bold $danger")
-    name = line(harmless, (migration.revision[:12], "$accent"), " ", (one_line(migration.message), "bold"))
-    if context.sql:
-        sql = sanitise(migration.sql).strip() or "No SQL could be written down: the revision asks the database."
-        return [name, *(line(("  " + text.expandtabs(4), "")) for text in sql.split("\n"))]
-    if short and not asked:
-        return [name]
-    rows = [name]
+    asked = _asked(said)
+    rows = [_name(migration, ("! ", "bold $danger") if asked else ("✓ ", "$ok"))]
+    if sql:
+        written = sanitise(migration.sql).strip() or "No SQL could be written down: the revision asks the database."
+        return [*rows, *(line(("  " + text.expandtabs(4), "")) for text in written.split("\n"))]
     for answer in asked:
         label = _SAID[answer.question, answer.verdict].upper()
         rows.append(line((f"  ! {label}: ", "bold $danger"), one_line(answer.text)))
