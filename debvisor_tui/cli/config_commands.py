@@ -37,6 +37,9 @@ def init(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Where to write it; default: ./debvisor.toml.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The target's name; default: the file's.")] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", help="How the service runs: process (the default) or systemd.")
+    ] = None,
 ) -> None:
     """Write a config with every key explained, to be changed to what is true of your target."""
     from debvisor_tui.config.template import write_template
@@ -45,7 +48,7 @@ def init(
     path = file or config or (target_path(target) if target else HERE)
     path = path.expanduser().absolute()
     stem = path.parent.name if path.name == HERE.name else path.stem
-    write_template(path, _as_name(name or target or stem, given=name is not None))
+    write_template(path, _as_name(name or target or stem, given=name is not None), platform)
     typer.echo(path)
     typer.echo(
         f"Now change it to what is true of your target, then: debvisor-tui --config {path} config check", err=True

@@ -1,10 +1,11 @@
 """How the service runs: the settings of each kind of platform."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from debvisor_tui.config.parts import Argv, Duration, Kind, KindPart
+from debvisor_tui.config.parts import Argv, Duration, Flag, Kind, KindPart
 from debvisor_tui.config.secrets import AnyPath
 
 
@@ -36,6 +37,42 @@ class ProcessSettings(KindPart):
     )
 
 
+_NO_SERVICES = {"socket", "target", "timer", "path", "mount", "automount", "swap", "device", "slice", "scope"}
+
+
+def _unit(name: str) -> str:
+    """A service's name as systemd has it: "debvisor" is debvisor.service."""
+    suffix = name.rpartition(".")[2] if "." in name else ""
+    if suffix in _NO_SERVICES:
+        raise ValueError(f"expected a service, got {name!r}: its state does not tell whether the service runs")
+    full = name if suffix == "service" else f"{name}.service"
+    if not re.fullmatch(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,240}\.service", full) or "@." in full:
+        raise ValueError(f'expected the name of a unit, such as "debvisor.service" or "debvisor@1", got {name!r}')
+    return full
+
+
+class SystemdSettings(KindPart):
+    """A service that systemd runs, as one unit or several."""
+
+    kind: Literal["systemd"] = Field(description="how the service runs: units of systemd")
+    units: Annotated[tuple[Annotated[str, AfterValidator(_unit)], ...], Field(min_length=1)] = Field(
+        description="the units, in the order in which they are restarted",
+        examples=[["debvisor.service", "debvisor-worker.service"]],
+    )
+    user: Flag = Field(default=False, description="they are of the operator's own manager (systemctl --user)")
+    sudo: Flag | None = Field(
+        default=None,
+        examples=[True],
+        description="restart them by `sudo -n`; default: where the operator is not root, and they are not of `user`",
+    )
+    settle: Duration = Field(default=5.0, description="how long each unit must stay up before it counts as started")
+
+    def uses_sudo(self, uid: int) -> bool:
+        """Whether a process of user `uid` restarts them by sudo."""
+        return self.sudo if self.sudo is not None else uid != 0 and not self.user
+
+
 PLATFORMS: dict[str, Kind] = {
     "process": Kind(ProcessSettings, "debvisor_tui.adapters.platforms.process:ProcessPlatform"),
+    "systemd": Kind(SystemdSettings, "debvisor_tui.adapters.platforms.systemd:SystemdPlatform"),
 }

@@ -13,9 +13,11 @@ from pydantic_core import PydanticUndefined
 from tomlkit.items import Item
 
 from debvisor_tui.config.parts import Duration
+from debvisor_tui.config.platforms import PLATFORMS
 from debvisor_tui.config.schema_walk import choices, is_list, keys_of, model_at
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.errors import UsageError
+from debvisor_tui.model.text import one_line
 
 _HEAD: Final = (
     "The config of one target of debvisor-tui: one deployment of Debvisor.",
@@ -28,14 +30,19 @@ _HEAD: Final = (
 )
 
 
-def template(name: str) -> str:
-    """A whole config for the target `name`: it is valid as it stands, and tells what to change."""
+def template(name: str, platform: str | None = None) -> str:
+    """A whole config for the target `name`: it is valid as it stands, and tells what to change.
+
+    `platform`: of which kind that table is to be; UsageError if there is none of it.
+    """
+    if platform is not None and platform not in PLATFORMS:
+        raise UsageError(f"{one_line(platform, 80)!r} is no kind of platform", f"The kinds: {', '.join(PLATFORMS)}.")
     document = tomlkit.document()
     for line in _HEAD:
         document.add(tomlkit.comment(line) if line else tomlkit.nl())
     for key in keys_of(Settings):
         field = Settings.model_fields[key]
-        model = model_at(field)
+        model = model_at(field, {"kind": platform} if key == "platform" else None)
         if model is None:
             _say(document, key, field, name if key == "name" else None)
             continue
@@ -53,9 +60,9 @@ def template(name: str) -> str:
     return re.sub(r"^(#.*)\n\n(?=\[)", r"\1\n", tomlkit.dumps(document), flags=re.MULTILINE)
 
 
-def write_template(path: Path, name: str) -> None:
+def write_template(path: Path, name: str, platform: str | None = None) -> None:
     """Write it to `path`, mode 0600; UsageError if that is there already or cannot be written."""
-    text = template(name)
+    text = template(name, platform)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # O_EXCL: whatever stands there, a link to nowhere included, is not overwritten.

@@ -1,5 +1,6 @@
 """The plan of a release: which versions are on offer, what each step will run, and what stands in the way."""
 
+from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.adapters.sources import open_source
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.artifacts import Artifact
@@ -29,7 +30,16 @@ async def plan_release(settings: Settings, version: str, *, fetch: bool = True) 
     job = Job(RunKind.RELEASE, old, found.artifact, Person(""))
     stays = await source.stays(old, found.artifact)
     warnings = tuple(f"A rollback will leave {what} as it is then." for what in stays)
-    return ReleasePlan(old, found.artifact, _steps(settings, job), found.problems, warnings)
+    problems = (*found.problems, *await _no_restart(settings))
+    return ReleasePlan(old, found.artifact, _steps(settings, job), problems, warnings)
+
+
+async def _no_restart(settings: Settings) -> tuple[str, ...]:
+    """Why the service could not be restarted here: better known before the database is upgraded."""
+    override = settings.step("restart")
+    if override.command or override.manual:
+        return ()
+    return await open_platform(settings).obstacles()
 
 
 def _steps(settings: Settings, job: Job) -> tuple[PlannedStep, ...]:

@@ -30,12 +30,12 @@ class RestartTask:
             await keep_baseline(ctx)
         old = await platform.state()
         ctx.log(f"running now: {old.named(time.time())}" if old else "running now: nothing")
-        mark = platform.mark()
+        mark = await platform.mark()
         async with ctx.change(ChangeKind.PROCESS, platform.subject, old.facts() if old else {}) as change:
             try:
                 new = await platform.restart(ctx, ctx.job.new, old)
             except WorkFailed as error:
-                raise _with_last_words(ctx, error, mark) from None
+                raise await _with_last_words(ctx, error, mark) from None
             finally:
                 now = await platform.state()
                 change.after.update(now.facts() if now else {})
@@ -59,9 +59,9 @@ class RestartTask:
         return Finding(Found.DONE, f"{now.named(time.time())} runs; before it was {ran}", now.facts())
 
 
-def _with_last_words(ctx: StepContext, error: WorkFailed, mark: ServiceLog | None) -> WorkFailed:
+async def _with_last_words(ctx: StepContext, error: WorkFailed, mark: ServiceLog | None) -> WorkFailed:
     """`error`, with what the service itself wrote since the restart."""
-    lines = mark.lines_since(LAST_LINES) if mark else []
+    lines = await mark.lines_since(LAST_LINES) if mark else []
     if not mark or not lines:
         return error
     ctx.log(f"the last lines of {mark.name} since the restart:")

@@ -48,11 +48,11 @@ def test_five_mistakes_are_all_told_with_their_places(tmp_path: Path) -> None:
         .replace('# duration = "15m"', "duration = 15")
         .replace('ready = "http://', 'ready = "ftp://')
         .replace('dashboard_contains = "Nodes"\n', "")
-        .replace('kind = "process"', 'kind = "systemd"\nunit = "debvisor"')
+        .replace('kind = "process"', 'kind = "kubernetes"\nunit = "debvisor"')
     )
     told = refusal(text, tmp_path)
     assert told == {
-        "platform.kind": '"systemd" is not supported by this version yet; supported: process',
+        "platform.kind": '"kubernetes" is not supported by this version yet; supported: process, systemd',
         "health.ready": "expected a URL that begins with http:// or https:// and names a host, "
         "got 'ftp://127.0.0.1:8080/health/ready'",
         "smoke.dashboard_contains": "missing: a text that this page must hold",
@@ -226,9 +226,9 @@ def test_a_table_is_read_by_its_kind_and_its_errors_have_the_keys_place(
     assert settings.platform == Crontab.model_validate({"kind": "crontab", "schedule": "@reboot", "jitter": "5s"})
     assert effective(settings)["platform"] == {"kind": "crontab", "schedule": "@reboot", "jitter": "5s"}
     shapes = schema()["properties"]["platform"]["oneOf"]
-    assert [set(shape["properties"]) >= {"kind"} for shape in shapes] == [True, True]
-    assert shapes[1]["properties"]["jitter"]["default"] == "30s"
-    assert {key.kind for key in all_keys() if key.table == "platform"} == {"process", "crontab"}
+    assert [set(shape["properties"]) >= {"kind"} for shape in shapes] == [True, True, True]
+    assert shapes[2]["properties"]["jitter"]["default"] == "30s"
+    assert {key.kind for key in all_keys() if key.table == "platform"} == {"process", "systemd", "crontab"}
 
     path = write(path, path.read_text().replace("schedule =", "schedul =").replace('"5s"', "5"))
     with pytest.raises(ConfigError) as caught:
@@ -244,5 +244,5 @@ def test_a_table_is_read_by_its_kind_and_its_errors_have_the_keys_place(
     [problem] = caught.value.problems
     assert (problem.place, problem.what) == (
         "platform.kind",
-        '"cron" is not supported by this version yet; supported: process, crontab',
+        '"cron" is not supported by this version yet; supported: process, systemd, crontab',
     )

@@ -67,7 +67,8 @@ class Host:
         return git(self.checkout, "rev-parse", "HEAD")
 
     def settings(self, base: str = "http://127.0.0.1:9", **parts: Mapping[str, Any]) -> Settings:
-        """Settings of this host, its URLs at `base`; `parts` add to or replace keys of a section."""
+        """Settings of this host, its URLs at `base`; `parts` add to or replace keys of a section, or, of
+        another kind, the section."""
         document: dict[str, dict[str, Any]] = {
             "platform": {"kind": "process", "restart": ["true"], "pid_file": str(self.folder / "pid")},
             "source": {"kind": "git", "checkout": str(self.checkout)},
@@ -90,7 +91,9 @@ class Host:
             "monitor": {"metrics": f"{base}/metrics", "duration": "500ms", "interval": "50ms"},
         }
         for name, keys in parts.items():
-            document[name] = {**document.get(name, {}), **keys}
+            there = document.get(name, {})
+            other = keys.get("kind", there.get("kind")) != there.get("kind")
+            document[name] = dict(keys) if other else {**there, **keys}
         return Settings.model_validate({"name": "test", "path": self.folder / "debvisor.toml", **document})
 
     def job(self, to_version: str, kind: RunKind = RunKind.RELEASE, **facts: Any) -> Job:

@@ -47,7 +47,10 @@ class ToyPlatform:
             raise WorkFailed("The toy did not turn", "Wind it up, and retry.")
         return now
 
-    def mark(self) -> None:
+    async def obstacles(self) -> tuple[str, ...]:
+        return ()
+
+    async def mark(self) -> None:
         return None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +40,9 @@ class ProcessPlatform:
     def restart_commands(self, release: Artifact) -> tuple[Argv, ...]:
         return (self._settings.restart,)
 
+    async def obstacles(self) -> tuple[str, ...]:
+        return ()  # what its own command needs, only the command knows
+
     async def state(self) -> ServiceState | None:
         return process_of(self._settings.pid_file)
 
@@ -49,8 +53,9 @@ class ProcessPlatform:
                 raise describe_failure(argv, done.exit_code, done.stderr)
         return await self._settled(work, before)
 
-    def mark(self) -> LogMark | None:
-        return LogMark.here(self._settings.log_file) if self._settings.log_file else None
+    async def mark(self) -> "FileLog | None":
+        file = self._settings.log_file
+        return FileLog(await asyncio.to_thread(LogMark.here, file)) if file else None
 
     async def _settled(self, work: Work, old: ServiceState | None) -> ServiceState:
         """The new process, once it has lived for `settle` seconds."""
@@ -77,6 +82,20 @@ class ProcessPlatform:
                     "Its last lines are in this step's log.",
                 )
         return new
+
+
+@dataclass(frozen=True, slots=True)
+class FileLog:
+    """See :class:`..protocol.ServiceLog`."""
+
+    place: LogMark
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    async def lines_since(self, count: int) -> list[str]:
+        return await asyncio.to_thread(self.place.lines_since, count)
 
 
 def read_process(pid: int) -> ServiceState | None:

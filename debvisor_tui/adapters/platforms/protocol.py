@@ -15,7 +15,7 @@ class ServiceLog(Protocol):
     @property
     def name(self) -> str: ...
 
-    def lines_since(self, count: int) -> list[str]:
+    async def lines_since(self, count: int) -> list[str]:
         """The last `count` lines since then, made safe."""
 
 
@@ -34,11 +34,15 @@ class Platform(Protocol):
     def restart_commands(self, release: Artifact) -> tuple[Argv, ...]:
         """What :meth:`restart` runs, in this order."""
 
+    async def obstacles(self) -> tuple[str, ...]:
+        """What would keep :meth:`restart` from working on this host, a sentence each, with what can be done. Nothing
+        is changed, and nothing raised."""
+
     async def state(self) -> ServiceState | None:
         """What runs now; None if nothing does."""
 
     async def restart(self, work: Work, release: Artifact, before: ServiceState | None) -> ServiceState:
         """Restart it; what runs then, once it is known to stay. `before`: what ran until now."""
 
-    def mark(self) -> ServiceLog | None:
+    async def mark(self) -> ServiceLog | None:
         """Where its log ends now; None if it has none that can be read here."""
