@@ -15,6 +15,7 @@ from debvisor_tui.model.text import one_line
 from debvisor_tui.model.verdict import Outcome, Sample, Verdict, breach, judge
 from debvisor_tui.tasks.attest import attest
 from debvisor_tui.tasks.base import Job, StepCommand, StepContext
+from debvisor_tui.tasks.service_watch import ServiceWatch
 
 EXTENSION = 300.0  # seconds that an inconclusive watch goes on for, when asked to
 MAX_EXTENSION = 24 * 3600.0  # seconds added by one "extend", at the most
@@ -72,23 +73,31 @@ class Watch:
         self._duration = self._monitor.duration
         self._samples: list[Sample] = []
         self._said = ""
+        self._service = ServiceWatch(ctx)
 
     async def to_the_end(self) -> Verdict:
         """Watch until the time is over, a person passes it early, or it fails for good."""
+        await self._service.look()
         await self._look()
         ticks = 0
         while self._elapsed() < self._duration or not self._ctx.inbox.empty():
             ticks = max(ticks + 1, int(self._elapsed() // self._monitor.interval))  # a slow scrape skips its next
             if (verdict := await self._wait_until(ticks * self._monitor.interval)) is not None:
                 return verdict
+            await self._service.look()
             sample = await self._look()
+            verdict = self._judge()
+            if self._service.crash_loops:
+                return verdict
             if sample is None:
                 continue
-            verdict = judge(self._samples, self._limits)
             # The rate over the whole watch is judged at its end: one early error among thirty requests is no trend.
             if verdict.outcome is Outcome.FAIL and verdict.breaches >= self._limits.breaches:
                 return verdict
-        return judge(self._samples, self._limits)
+        return self._judge()
+
+    def _judge(self) -> Verdict:
+        return self._service.weigh(judge(self._samples, self._limits))
 
     async def announce(self) -> None:
         """Keep what is watched, by which limits and for how long: who looks back is not to read today's config."""
@@ -155,7 +164,7 @@ class Watch:
             return None
         if nudge.name != "pass":
             return None
-        verdict = judge(self._samples, self._limits)
+        verdict = self._judge()
         if verdict.outcome is Outcome.FAIL:
             self._ctx.log(f"{nudge.who} wants to pass it early, but the numbers fail it: {verdict.reason}")
             return None

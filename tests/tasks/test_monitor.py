@@ -129,6 +129,52 @@ def test_what_cannot_be_read_is_no_verdict_and_a_person_decides(
     assert "anna (pts/1) confirmed" in done
 
 
+def watched_with_restarts(host: Host, site: Web, restarts: int) -> Told:
+    """A good release by its metrics; at that many scrapes another process runs than at the one before."""
+    ctx = context(host, site, duration="1500ms")
+    pids: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        pids.append(subprocess.Popen(["sleep", "60"]))
+        (host.folder / "pid").write_text(f"{pids[-1].pid}\n")
+
+    start()
+    serve(site)
+    metrics, looks = site.pages["/metrics"], 0
+
+    def page(request: Request) -> Page:
+        nonlocal looks
+        looks += 1
+        if looks > 1 and len(pids) <= restarts:
+            start()
+        assert callable(metrics)
+        return metrics(request)
+
+    site.pages["/metrics"] = page
+    try:
+        asyncio.run(MonitorTask().run(ctx))
+    finally:
+        for child in pids:
+            child.kill()
+            child.wait()
+    return ctx
+
+
+def test_a_service_that_was_restarted_meanwhile_is_not_called_good_by_its_numbers(host: Host, site: Web) -> None:
+    ctx = watched_with_restarts(host, site, 1)
+    state, reason = outcome(ctx)
+    assert state == Outcome.INCONCLUSIVE
+    assert reason.startswith("the service was restarted 1 time during the watch; ")
+    [restarted] = ctx.evidences("restarted")
+    assert restarted.value["before"]["pid"] != restarted.value["after"]["pid"]
+    assert "the service was restarted" in ctx.gates[0].detail
+
+
+def test_a_service_that_is_restarted_again_and_again_fails_its_watch(host: Host, site: Web) -> None:
+    with pytest.raises(WorkFailed, match="the service was restarted 3 times during the watch"):
+        watched_with_restarts(host, site, 9)
+
+
 def test_too_little_traffic_is_inconclusive(host: Host, site: Web) -> None:
     site.pages["/metrics"] = (200, {}, counters(5, 0).encode())
     ctx = context(host, site, duration="100ms")
