@@ -65,6 +65,19 @@ class Machine:
             script.chmod(0o755)
         return folder
 
+    def reboot(self) -> None:
+        """Everything in it ends, and it boots anew; what was on its disk is still there."""
+        subprocess.run(["docker", "restart", "--time=10", self.name], capture_output=True, timeout=120, check=True)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until systemd is up."""
+        end = time.monotonic() + PATIENCE
+        state = ""
+        while state not in {"running", "degraded"}:
+            assert time.monotonic() < end, f"systemd did not come up: {state}"
+            state = self.run("systemctl", "is-system-running", "--wait", check=False).strip()
+
 
 @contextmanager
 def booted(name: str, folder: Path, *options: str) -> Iterator[Machine]:
@@ -75,11 +88,7 @@ def booted(name: str, folder: Path, *options: str) -> Iterator[Machine]:
     assert started.returncode == 0, f"scripts/real_parts.sh makes what this needs\n{started.stderr}"
     machine = Machine(name, folder)
     try:
-        end = time.monotonic() + PATIENCE
-        state = ""
-        while state not in {"running", "degraded"}:
-            assert time.monotonic() < end, f"systemd did not come up: {state}"
-            state = machine.run("systemctl", "is-system-running", "--wait", check=False).strip()
+        machine.wait()
         yield machine
     finally:
         subprocess.run(["docker", "rm", "-f", name], capture_output=True, timeout=60, check=False)

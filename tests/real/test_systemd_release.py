@@ -2,13 +2,15 @@
 
 import json
 import os
+import shlex
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from systemd import Machine, booted
+from systemd import PATIENCE, Machine, booted
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -63,15 +65,33 @@ class PanelHost:
     def python(self, program: str, *argv: str) -> str:
         return self.as_operator(sys.executable, "-c", program, *argv)
 
+    def command(self, *words: str) -> str:
+        """`debvisor-tui WORDS`, for a shell."""
+        return shlex.join([sys.executable, "-m", "debvisor_tui", "--config", f"{self.place}/debvisor.toml", *words])
+
     def tui(self, *words: str, code: int = 0) -> str:
         """What `debvisor-tui WORDS` prints, which ends with `code`."""
-        command = f'"$0" -m debvisor_tui --config {self.place}/debvisor.toml "$@"; echo "ended with $?"'
-        told = self.as_operator("sh", "-c", command, sys.executable, *words)
+        told = self.as_operator("sh", "-c", f'{self.command(*words)}; echo "ended with $?"')
         assert told.endswith(f"ended with {code}\n"), told
         return told
 
     def version(self) -> str:
         return self.python(ASK, f"http://127.0.0.1:{self.port}/health/live").strip()
+
+    def configure(self, change: str) -> None:
+        """`change`: Python that alters `config`."""
+        place = f"{self.place}/debvisor.toml"
+        read = f"import pathlib, tomlkit\nplace = pathlib.Path({place!r})\nconfig = tomlkit.parse(place.read_text())"
+        self.python(f"{read}\n{change}\nplace.write_text(tomlkit.dumps(config))")
+
+    def until(self, step: str, state: str) -> None:
+        """Wait until `step` of the first run is in `state`."""
+        end, found = time.monotonic() + PATIENCE, ""
+        while found != state:
+            assert time.monotonic() < end, f"{step} is {found or 'not there'}, not {state}"
+            begun = "release" in self.tui("history", "list")
+            steps = self.run(1)["steps"] if begun else []
+            found = next((s["state"] for s in steps if s["id"] == step), "")
 
     def run(self, number: int) -> Any:
         told = self.tui("history", "export", str(number))
@@ -130,3 +150,17 @@ def test_an_operator_who_is_not_root_is_told_which_rule_is_missing_before_anythi
     machine.run("chmod", "440", "/etc/sudoers.d/deploy")
     assert "run 1: succeeded" in host.tui("release", "v1.1.0", "--headless", "--auto", "--yes")
     assert host.version() == "v1.1.0"
+
+
+def test_a_release_that_a_reboot_has_cut_off_is_interrupted_and_taken_back(machine: Machine) -> None:
+    host = PanelHost(machine, "root")
+    host.configure('config["monitor"]["duration"] = "15m"')
+    release = host.command("release", "v1.1.0", "--headless", "--auto", "--yes")
+    host.as_operator("sh", "-c", f"{release} >/dev/null 2>&1 </dev/null &")
+    host.until("monitor", "running")
+    machine.reboot()
+    machine.run("systemctl", "start", "panel")
+    assert "interrupted" in host.tui("history", "show", "1")
+    assert "run 2: succeeded" in host.tui("rollback", "1", "--headless", "--yes")
+    assert host.version() == "v1.0.0"
+    assert [host.run(n)["state"] for n in (1, 2)] == ["rolled-back", "succeeded"]
