@@ -44,7 +44,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 snapshots: $(VENV)/.dev
-	$(PY) -m pytest -m 'not real' tests/ui --snapshot-update
+	$(PY) -m pytest -m 'not real and not faults' tests/ui --snapshot-update
 
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks

@@ -3,6 +3,10 @@
 # What is there already is left as it is.
 set -euo pipefail
 
+if [ "$(id -u)" != 0 ]; then
+    echo "real_parts: only root can start Docker's engine and make an image" >&2
+    exit 1
+fi
 image=debvisor-systemd
 packages=systemd,systemd-sysv,dbus,sudo,python3,git,ca-certificates
 
@@ -22,11 +26,16 @@ if ! up; then
     }
 fi
 
-if ! docker image inspect "$image" >/dev/null 2>&1; then
+# What a run that was killed has left.
+docker ps --all --quiet --filter label=debvisor-test | xargs --no-run-if-empty docker rm --force >/dev/null
+
+tag=$image:$(printf '%s' "$packages $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" | sha256sum | cut -c1-12)
+if ! docker image inspect "$tag" >/dev/null 2>&1; then
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
     suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$root/systemd.tar"
-    docker import "$root/systemd.tar" "$image" >/dev/null
+    docker import "$root/systemd.tar" "$tag" >/dev/null
 fi
+docker tag "$tag" "$image"
 echo "real_parts: Docker $(docker version --format '{{.Server.Version}}'), image $image"

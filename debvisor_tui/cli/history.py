@@ -65,7 +65,7 @@ def _row(run: "RunSummary") -> str:
 @commands.command()
 def show(context: typer.Context, run: Run, as_json: Json = False) -> None:
     """One run: its steps, evidence, changes and decisions."""
-    from debvisor_tui.model.migration_answers import describe
+    from debvisor_tui.model.migration_answers import answer_lines, heading
     from debvisor_tui.model.migration_record import migrations_of
 
     history = context.obj.history()
@@ -89,8 +89,9 @@ def show(context: typer.Context, run: Run, as_json: Json = False) -> None:
             if evidence.step == step.id and evidence.name not in {"probe", "request"}:
                 print(f"               {evidence.text}")
         if record := migrations_of(view, step.id):
-            for told in (told for m in record.pending for told in describe(m, record.trial)):
-                print(f"                 {told}")
+            for migration, said in record.answered():
+                for told in (heading(migration), *answer_lines(said)):
+                    print(f"                 {told}")
     for change in view.changes:
         print(f"change: {change.step} {change.kind} {change.subject}: {change.state}")
     for decision in view.decisions:

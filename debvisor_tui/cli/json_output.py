@@ -15,7 +15,8 @@ def print_json(document: Any) -> None:
 def run_document(view: RunView) -> dict[str, Any]:
     """A run with its steps, gate, evidence, changes and decisions; times in unix seconds, durations in seconds.
 
-    `answers`: by step that looked at migrations, then by revision, what was said to each of the five questions.
+    `answers`: by step that looked at migrations, then by revision, the answer to each of the five questions, as this
+    version judges what was found then.
     """
     from debvisor_tui.model.migration_record import migrations_of
 

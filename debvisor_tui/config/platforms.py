@@ -1,9 +1,10 @@
 """How the service runs: the settings of each kind of platform."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from debvisor_tui.config.parts import Argv, Duration, Flag, Kind, KindPart
 from debvisor_tui.config.secrets import AnyPath
@@ -66,6 +67,14 @@ class SystemdSettings(KindPart):
         description="restart them by `sudo -n`; default: where the operator is not root, and they are not of `user`",
     )
     settle: Duration = Field(default=5.0, description="how long each unit must stay up before it counts as started")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.user and self.sudo:
+            raise PydanticCustomError("no_sudo", "units of `user` are not restarted by sudo: leave one of them out")
+        if len(set(self.units)) != len(self.units):
+            raise PydanticCustomError("twice", "a unit is named twice in `units`")
+        return self
 
     def uses_sudo(self, uid: int) -> bool:
         """Whether a process of user `uid` restarts them by sudo."""

@@ -209,12 +209,20 @@ def _half_way(m: Migration, tried: Tried | None) -> Answer:
     return Answer(question, Verdict.BAD, "a failure leaves what went before it: no transaction is around it", True)
 
 
+def heading(migration: Migration) -> str:
+    return f"{migration.revision}  {migration.message}".rstrip()
+
+
+def answer_lines(said: Sequence[Answer]) -> list[str]:
+    marks = {Verdict.GOOD: "ok ", Verdict.BAD: "!  ", Verdict.UNKNOWN: "?  "}
+    return [f"  {marks[a.verdict]}{a.question}: {a.text}" for a in said]
+
+
 def describe(migration: Migration, trial: Trial | None = None) -> list[str]:
     """The migration for people, a line each: its name, the answers, then its operations."""
-    lines = [f"{migration.revision}  {migration.message}".rstrip()]
+    lines = [heading(migration)]
     if trial is not None:
-        marks = {Verdict.GOOD: "ok ", Verdict.BAD: "!  ", Verdict.UNKNOWN: "?  "}
-        lines += [f"  {marks[a.verdict]}{a.question}: {a.text}" for a in answers(migration, trial)]
+        lines += answer_lines(answers(migration, trial))
     lines += [f"  {op.effect.upper() + ' ' if op.effect else ''}{op.text}" for op in migration.operations]
     if migration.unknown:
         lines.append(f"  UNKNOWN  {migration.unknown}")

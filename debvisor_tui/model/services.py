@@ -9,7 +9,8 @@ from debvisor_tui.model.times import short_day
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """`identity`: what tells this from what ran before: pid and start, containers; no times for people.
+    """`identity`: what tells this from what ran before: pid and start, or of a service of several parts {"parts":
+    {name: what tells its start from another, "" if it does not run}}; no times for people.
 
     `text`: a few words for a sentence: "pid 4711". `since`: unix seconds of the newest start, None if not known.
     """
@@ -26,6 +27,19 @@ class ServiceState:
     def facts(self) -> dict[str, Any]:
         """As a PROCESS change and the evidence "process" hold it."""
         return {**self.identity, "started": self.since, "text": self.text}
+
+
+def parts_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A state's identity (or facts) by part; of a service that is one thing its only part is ""."""
+    if "parts" in facts:
+        return dict(facts["parts"])
+    return {"": {key: value for key, value in facts.items() if key not in FOR_PEOPLE}}
+
+
+def same_parts(state: ServiceState, facts: Mapping[str, Any]) -> list[str]:
+    """The parts that ran by recorded `facts` already, and are the same or do not run now."""
+    now = parts_of(state.identity)
+    return [name for name, was in parts_of(facts).items() if was and now.get(name, "") in ("", was)]
 
 
 #: What in a PROCESS change's facts is for people, and tells nothing apart.

@@ -47,7 +47,7 @@ class MonitorTask:
                     return verdict.reason
                 who = await attest(
                     ctx,
-                    "The metrics are inconclusive. Do you approve the release?",
+                    "The watch is inconclusive. Do you approve the release?",
                     detail=f"{verdict.reason}.\n{numbers}",
                     more=(Answer.EXTEND,),
                 )
@@ -77,7 +77,7 @@ class Watch:
 
     async def to_the_end(self) -> Verdict:
         """Watch until the time is over, a person passes it early, or it fails for good."""
-        await self._service.look()
+        await self._service.begin()
         await self._look()
         ticks = 0
         while self._elapsed() < self._duration or not self._ctx.inbox.empty():
@@ -87,7 +87,7 @@ class Watch:
             await self._service.look()
             sample = await self._look()
             verdict = self._judge()
-            if self._service.crash_loops:
+            if self._service.failed:
                 return verdict
             if sample is None:
                 continue
@@ -166,7 +166,7 @@ class Watch:
             return None
         verdict = self._judge()
         if verdict.outcome is Outcome.FAIL:
-            self._ctx.log(f"{nudge.who} wants to pass it early, but the numbers fail it: {verdict.reason}")
+            self._ctx.log(f"{nudge.who} wants to pass it early, but the watch fails: {verdict.reason}")
             return None
         reason = one_line(str(nudge.args.get("reason", ""))) or "no reason given"
         said = f"passed early by {nudge.who}: {reason}"

@@ -1,5 +1,6 @@
 """Restart: the service's own command, and proof that something new came of it and lives."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import ChangeKind
 from debvisor_tui.model.errors import CommandFailed, WorkFailed
 from debvisor_tui.model.findings import Finding, Found
-from debvisor_tui.model.services import is_recorded
+from debvisor_tui.model.services import is_recorded, same_parts
 from debvisor_tui.model.text import one_line
 from debvisor_tui.system.failures import shown
 from debvisor_tui.tasks.base import Job, StepContext
@@ -37,8 +38,9 @@ class RestartTask:
             except WorkFailed as error:
                 raise await _with_last_words(ctx, error, mark) from None
             finally:
-                now = await platform.state()
-                change.after.update(now.facts() if now else {})
+                with contextlib.suppress(WorkFailed):  # what cannot be told stays empty, and no other error is lost
+                    now = await platform.state()
+                    change.after.update(now.facts() if now else {})
         value: dict[str, Any] = {"before": old.facts() if old else None, "after": new.facts()}
         await ctx.evidence("process", f"{old.text if old else 'nothing'} → {new.text}", value)
         return f"{new.named(time.time())} runs{f', {old.text} is gone' if old else ''}"
@@ -55,6 +57,9 @@ class RestartTask:
             return Finding(Found.PARTLY, "the restart was begun, and nothing runs now")
         if is_recorded(now, before):
             return Finding(Found.NOT_DONE, f"{now.named(time.time())} still runs, the same as before", now.facts())
+        if "parts" in before and (same := same_parts(now, before)):
+            told = f"the restart was begun, and {', '.join(same)} was not restarted; {now.named(time.time())}"
+            return Finding(Found.PARTLY, told, now.facts())
         ran = before.get("text") or (f"pid {before['pid']}" if "pid" in before else "nothing")
         return Finding(Found.DONE, f"{now.named(time.time())} runs; before it was {ran}", now.facts())
 

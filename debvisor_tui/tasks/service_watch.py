@@ -1,32 +1,40 @@
 """Whether the service stays up while its metrics are watched: what a supervisor brings back may not show in them."""
 
 import time
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from debvisor_tui.adapters.platforms import open_platform
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.model.services import ServiceState
+from debvisor_tui.model.services import parts_of
 from debvisor_tui.model.verdict import Outcome, Verdict
 from debvisor_tui.model.wording import counted
 from debvisor_tui.tasks.base import StepContext
 
-FAILS_AT = 3  # restarts in one watch: nobody does that by hand
+FAILS_AT = 3  # restarts of one thing in one watch, or looks in a row at which it does not run
 
 
 class ServiceWatch:
-    """What runs is looked at again and again; each start of another is a fact of its own."""
+    """What runs is looked at again and again; each start of another is a fact of its own, part by part."""
 
     def __init__(self, ctx: StepContext) -> None:
         self._ctx = ctx
         self._platform = open_platform(ctx.settings)
-        self._last: ServiceState | None = None
-        self._gone = False
+        self._known: dict[str, Any] = {}  # part → what told its last start
+        self._restarts: Counter[str] = Counter()
+        self._gone: Counter[str] = Counter()  # part → looks in a row
         self._untold = ""
-        self._restarts: list[str] = []
+
+    async def begin(self) -> None:
+        """What the restart of this run left running is what must stay."""
+        for evidence in await self._ctx.recall("restart", "process"):
+            self._known = {part: told for part, told in parts_of(evidence.value["after"]).items() if told}
+        await self.look()
 
     @property
-    def crash_loops(self) -> bool:
-        return len(self._restarts) >= FAILS_AT
+    def failed(self) -> bool:
+        return any(count >= FAILS_AT for count in (*self._restarts.values(), *self._gone.values()))
 
     async def look(self) -> None:
         try:
@@ -36,31 +44,32 @@ class ServiceWatch:
                 self._ctx.log(f"whether the service was restarted cannot be told: {error.what}")
             self._untold = error.what
             return
-        if now is None:
-            if self._last is not None and not self._gone:
-                self._ctx.log(f"nothing runs: {self._last.text} is gone")
-            self._gone = self._last is not None
-            return
-        if self._last is not None and now.identity != self._last.identity:
-            told = f"{self._last.text} → {now.named(time.time())}"
-            self._restarts.append(told)
-            self._ctx.log(f"restarted during the watch: {told}")
-            await self._ctx.evidence(
-                "restarted",
-                f"restarted during the watch: {told}",
-                {"before": self._last.facts(), "after": now.facts()},
-            )
-        self._last, self._gone = now, False
+        seen = parts_of(now.identity) if now else {}
+        for part, was in self._known.items():
+            told = seen.get(part)
+            if told:
+                self._gone.pop(part, None)
+            else:
+                self._gone[part] += 1
+                if self._gone[part] == 1:
+                    self._ctx.log(f"{part or 'the service'} does not run")
+            if told and told != was and now is not None:
+                self._restarts[part] += 1
+                text = f"{part or 'the service'} was restarted during the watch; now: {now.named(time.time())}"
+                self._ctx.log(text)
+                await self._ctx.evidence("restarted", text, {"part": part, "before": was, "after": told})
+        self._known |= {part: told for part, told in seen.items() if told}
 
     def weigh(self, judged: Verdict) -> Verdict:
         """`judged` by the metrics, and by this: a service that did not stay up is not called good."""
-        told = []
-        if self._restarts:
-            told.append(f"the service was restarted {counted(len(self._restarts), 'time')} during the watch")
-        if self._gone:
-            told.append("the service does not run any more")
-        if not told or judged.outcome is Outcome.FAIL:
+        told = [
+            f"{part or 'the service'} was restarted {counted(count, 'time')} during the watch"
+            for part, count in self._restarts.items()
+        ]
+        told += [f"{part or 'the service'} does not run any more" for part in self._gone]
+        if not told:
             return judged
-        if self.crash_loops:
-            return replace(judged, outcome=Outcome.FAIL, reason="; ".join(told))
-        return replace(judged, outcome=Outcome.INCONCLUSIVE, reason="; ".join([*told, judged.reason]))
+        metrics = "" if self.failed and judged.outcome is not Outcome.FAIL else judged.reason
+        reason = "; ".join([*told, *([metrics] if metrics else [])])
+        worst = Outcome.FAIL if self.failed or judged.outcome is Outcome.FAIL else Outcome.INCONCLUSIVE
+        return replace(judged, outcome=worst, reason=reason)

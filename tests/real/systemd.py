@@ -76,14 +76,25 @@ class Machine:
         state = ""
         while state not in {"running", "degraded"}:
             assert time.monotonic() < end, f"systemd did not come up: {state}"
-            state = self.run("systemctl", "is-system-running", "--wait", check=False).strip()
+            state = self.run("systemctl", "is-system-running", check=False).strip()
+            time.sleep(0.2)
 
 
 @contextmanager
 def booted(name: str, folder: Path, *options: str) -> Iterator[Machine]:
     """A machine of that name, which is gone at the end."""
     subprocess.run(["docker", "rm", "-f", name], capture_output=True, timeout=60, check=False)
-    argv = ["docker", "run", "--detach", f"--name={name}", *LEAVE, *options, IMAGE, "/lib/systemd/systemd"]
+    argv = [
+        "docker",
+        "run",
+        "--detach",
+        "--label=debvisor-test",
+        f"--name={name}",
+        *LEAVE,
+        *options,
+        IMAGE,
+        "/lib/systemd/systemd",
+    ]
     started = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert started.returncode == 0, f"scripts/real_parts.sh makes what this needs\n{started.stderr}"
     machine = Machine(name, folder)

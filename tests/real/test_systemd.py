@@ -74,7 +74,7 @@ async def restarted(platform: Platform) -> tuple[ServiceState | WorkFailed, list
         ("ExecStart=/bin/sh -c 'echo the config is broken; exit 3'", "panel.service ended .* (exit code 3)"),
         (
             "Restart=always\nRestartSec=100ms\nExecStart=/bin/sh -c 'echo the config is broken; sleep 0.2; exit 3'",
-            "panel.service crash-loops: it ended .* after its start, and systemd starts it again",
+            "panel.service ended .* after its start, and systemd starts it again",
         ),
         (
             "Type=notify\nTimeoutStartSec=1s\nExecStart=/bin/sh -c 'echo the config is broken; sleep 60'",
@@ -82,7 +82,7 @@ async def restarted(platform: Platform) -> tuple[ServiceState | WorkFailed, list
         ),
         (
             "ExecStartPre=/bin/sh -c 'echo the config is broken; exit 1'\nExecStart=/bin/sleep 60",
-            "panel.service did not start: systemd's result: exit-code",
+            "panel.service did not start: a command of it before its main process failed .*, ExecCondition=)",
         ),
         (
             "ExecStart=/bin/sh -c 'echo the config is broken; kill -9 $$$$'",
@@ -106,7 +106,8 @@ def test_a_unit_that_does_not_stay_fails_the_restart_with_its_own_words(
 
     came, lines, _ = asyncio.run(story())
     assert isinstance(came, WorkFailed), came
-    before, _, after = what.partition(" .* ")
+    assert lines[-1] == "the config is broken", "the service's words, not systemd's of it"
+    before, _, after = what.partition(".*")
     assert came.what.startswith(before)
     assert came.what.endswith(after)
     assert "the config is broken" in lines
@@ -139,12 +140,29 @@ def test_what_stands_behind_a_unit_that_died_is_not_touched(programs: Machine, t
     assert not any("worker@1.service" in argv for argv in work.ran)
 
 
+def test_a_unit_that_dies_while_the_next_one_is_restarted_fails_it(programs: Machine, tmp_path: Path) -> None:
+    programs.unit("panel.service", "ExecStart=/bin/sleep 1.5")
+    programs.unit("worker@.service", GOOD)
+    came, _, _ = asyncio.run(restarted(platform_of(tmp_path, "panel", "worker@1")))
+    assert isinstance(came, WorkFailed)
+    assert came.what.startswith("panel.service ended ")
+
+
+def test_a_unit_whose_condition_does_not_hold_was_not_started(programs: Machine, tmp_path: Path) -> None:
+    programs.unit("panel.service", GOOD, "ConditionPathExists=/nowhere")
+    programs.run("systemctl", "stop", "panel")
+    came, _, _ = asyncio.run(restarted(platform_of(tmp_path, "panel")))
+    assert isinstance(came, WorkFailed)
+    assert came.what.startswith("systemctl restart ended well, but panel.service does not run: ")
+    assert "a Condition…= of its unit file does not hold" in (came.hint or "")
+
+
 def test_a_unit_that_only_does_something_has_done_it(programs: Machine, tmp_path: Path) -> None:
     programs.unit("warm.service", "Type=oneshot\nExecStart=/bin/true")
     programs.unit("panel.service", GOOD)
     came, _, _ = asyncio.run(restarted(platform_of(tmp_path, "warm", "panel")))
     assert isinstance(came, ServiceState), came
-    assert came.text.startswith("warm.service inactive, panel.service, pid ")
+    assert came.text.startswith("warm.service (not running); panel.service (pid ")
 
 
 def test_a_unit_file_that_systemd_has_not_read_yet_is_told(programs: Machine, tmp_path: Path) -> None:
@@ -170,10 +188,12 @@ def test_a_sudo_rule_that_is_missing_is_named_and_is_enough_once_it_is_there(
 ) -> None:
     programs.unit("panel.service", GOOD)
     programs.run("sh", "-c", "id deploy || useradd --create-home deploy; rm -f /etc/sudoers.d/deploy")
-    sudo = programs.programs("systemctl", "journalctl") / "sudo"
+    sudo = tmp_path / "bin" / "sudo"
+    sudo.parent.mkdir()
+    monkeypatch.setenv("PATH", str(sudo.parent), prepend=os.pathsep)
     sudo.write_text(f'#!/bin/sh\nexec docker exec -i -u deploy {programs.name} sudo "$@"\n', encoding="utf-8")
     sudo.chmod(0o755)
-    monkeypatch.setattr("getpass.getuser", lambda: "deploy")
+    monkeypatch.setattr("debvisor_tui.adapters.platforms.systemd.user_name", lambda: "deploy")
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     platform = platform_of(tmp_path, "panel", sudo=True)
     (told,) = asyncio.run(platform.obstacles())
@@ -190,4 +210,7 @@ def test_a_sudo_rule_that_is_missing_is_named_and_is_enough_once_it_is_there(
     came, _, work = asyncio.run(restarted(platform))
     assert isinstance(came, ServiceState), came
     assert tuple(work.ran) == platform.restart_commands(NEW)
-    sudo.unlink()
+    other = "deploy ALL=(root) NOPASSWD: /usr/bin/true\ndeploy ALL=(ALL) PASSWD: ALL\n"
+    programs.run("sh", "-c", "cat > /etc/sudoers.d/deploy", text=other)
+    (told,) = asyncio.run(platform.obstacles())
+    assert told.startswith("sudo does not let deploy restart panel.service without a password")

@@ -117,9 +117,9 @@ def test_a_release_goes_forward_and_back_by_a_runner_that_is_a_unit_itself(machi
     run = host.run(1)
     assert {e["data"]["how"] for e in run["events"] if e["kind"] == "run-created"} == {"systemd-run"}
     (change,) = [c for c in run["changes"] if c["kind"] == "process"]
-    assert set(change["before"]["units"]) == set(change["after"]["units"]) == {"panel.service"}
+    assert set(change["before"]["parts"]) == set(change["after"]["parts"]) == {"panel.service"}
     invocation = machine.run("systemctl", "show", "-P", "InvocationID", "panel").strip()
-    assert change["after"]["units"]["panel.service"] == invocation != change["before"]["units"]["panel.service"]
+    assert change["after"]["parts"]["panel.service"] == invocation != change["before"]["parts"]["panel.service"]
     assert "run 2: succeeded" in host.tui("rollback", "1", "--headless", "--yes")
     assert host.version() == "v1.0.0"
 

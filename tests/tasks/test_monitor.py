@@ -15,9 +15,11 @@ from releasing import ANNA, Host, Page, Request, Told, Web, make_host, web
 from debvisor_tui.adapters.metrics.exposition import Scrape, between, parse, quantile
 from debvisor_tui.adapters.metrics.protocol import NoData
 from debvisor_tui.model.errors import WorkFailed
-from debvisor_tui.model.verdict import Outcome
+from debvisor_tui.model.services import ServiceState
+from debvisor_tui.model.verdict import Outcome, Verdict
 from debvisor_tui.tasks.base import StepCommand
 from debvisor_tui.tasks.monitor import MonitorTask
+from debvisor_tui.tasks.service_watch import ServiceWatch
 
 
 @pytest.fixture
@@ -167,6 +169,7 @@ def test_a_service_that_was_restarted_meanwhile_is_not_called_good_by_its_number
     assert reason.startswith("the service was restarted 1 time during the watch; ")
     [restarted] = ctx.evidences("restarted")
     assert restarted.value["before"]["pid"] != restarted.value["after"]["pid"]
+    assert restarted.value["part"] == ""
     assert "the service was restarted" in ctx.gates[0].detail
 
 
@@ -274,3 +277,53 @@ def test_what_it_is_watched_by_and_for_how_long_is_kept(host: Host, site: Web) -
     first, second = ctx.evidences("watch")
     assert (first.value["duration"], second.value["duration"]) == (0.5, 0.75)
     assert (first.value["max_error_rate"], first.value["max_p95"], first.value["interval"]) == (0.07, 321.0, 0.05)
+
+
+class Parts:
+    """A platform of two parts, that is at each look in the next of `states`, and stays in the last."""
+
+    def __init__(self, *states: dict[str, str]) -> None:
+        self._states = list(states)
+
+    async def state(self) -> ServiceState:
+        state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        return ServiceState({"parts": state}, "two parts")
+
+
+@pytest.mark.parametrize(
+    ("states", "told", "failed"),
+    [
+        ([{"web": "a", "worker": "b"}], "", False),
+        # A crash that is met between, and a rolling restart of both: one restart each.
+        (
+            [{"web": "a", "worker": "b"}, {"web": "", "worker": "b"}, {"web": "c", "worker": "b"}],
+            "web was restarted 1 time during the watch",
+            False,
+        ),
+        (
+            [{"web": "a", "worker": "b"}, {"web": "c", "worker": "b"}, {"web": "c", "worker": "d"}],
+            "web was restarted 1 time during the watch; worker was restarted 1 time during the watch",
+            False,
+        ),
+        ([{"web": "a", "worker": "b"}, {"web": "a", "worker": ""}], "worker does not run any more", True),
+    ],
+)
+def test_each_part_of_a_service_is_watched_for_itself(
+    host: Host, site: Web, monkeypatch: pytest.MonkeyPatch, states: list[dict[str, str]], told: str, failed: bool
+) -> None:
+    monkeypatch.setattr("debvisor_tui.tasks.service_watch.open_platform", lambda _: Parts(*states))
+    watch = ServiceWatch(context(host, site))
+
+    async def story() -> Verdict:
+        await watch.begin()
+        for _ in range(5):
+            await watch.look()
+        return watch.weigh(Verdict(Outcome.PASS, "good numbers"))
+
+    verdict = asyncio.run(story())
+    assert watch.failed is failed
+    if failed:
+        assert (verdict.outcome, verdict.reason) == (Outcome.FAIL, told)
+    else:
+        assert verdict.outcome is (Outcome.INCONCLUSIVE if told else Outcome.PASS)
+        assert verdict.reason == (f"{told}; good numbers" if told else "good numbers")

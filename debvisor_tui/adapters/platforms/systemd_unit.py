@@ -29,8 +29,18 @@ _RESULTS = {
     "oom-kill": "the kernel was out of memory",
     "start-limit-hit": "it was started too often in a short time (StartLimitBurst)",
     "protocol": "it did not tell that it is ready as its Type= asks for",
-    "resources": "the system had not what it needs: memory, a user, a folder",
+    "resources": "the system did not have what it needs: memory, a user, a folder",
     "exec-condition": "its ExecCondition= says that it is not to start",
+}
+#: Exit codes of systemd.exec(5), by which it tells why it could not execute the program at all.
+_STATUSES = {
+    200: "its WorkingDirectory= cannot be entered",
+    202: "its files could not be set up",
+    203: "its program could not be executed",
+    216: "its group is not there",
+    217: "its user is not there",
+    226: "its sandbox could not be made",
+    238: "its StateDirectory= could not be made",
 }
 _UNUSABLE = {
     "not-found": "there is no such unit on this host",
@@ -66,20 +76,27 @@ class Unit:
 
     @property
     def runs(self) -> bool:
-        return self.active in {"active", "reloading", "refreshing", "activating"} and self.sub != "auto-restart"
+        if self.waits_for_restart or (self.sub == "exited" and self.kind != "oneshot"):
+            return False
+        return self.active in {"active", "reloading", "refreshing", "activating"}
+
+    @property
+    def waits_for_restart(self) -> bool:
+        """It ended, and systemd is about to start it again."""
+        return self.sub.startswith("auto-restart")
 
     @property
     def came_up(self) -> bool:
         """It runs, or has done what it is for (Type=oneshot)."""
         if self.active == "inactive":
             return self.kind == "oneshot" and self.result == "success"
-        return self.active in {"active", "reloading", "refreshing"}
+        return self.runs and self.active != "activating"
 
     @property
     def text(self) -> str:
         if not self.runs:
-            return f"{self.name} {self.active}"
-        return f"{self.name}, pid {self.pid}" if self.pid else f"{self.name} {self.active}"
+            return f"{self.name} ({'not running' if self.active == 'inactive' else self.active})"
+        return f"{self.name} (pid {self.pid})" if self.pid else f"{self.name} ({self.active})"
 
     @property
     def outcome(self) -> str:
@@ -87,11 +104,12 @@ class Unit:
         if told := _RESULTS.get(self.result):
             return told
         if self.code == 1 and self.status:
-            return f"exit code {self.status}"
+            why = _STATUSES.get(self.status, "")
+            return f"exit code {self.status}{f': {why}' if why else ''}"
         if self.code in {2, 3}:
             return f"ended by {_signal(self.status)}" + (", core dumped" if self.code == 3 else "")
         if self.result not in {"success", ""}:
-            return f"systemd's result: {self.result}"  # of what ran before the main process
+            return "a command of it before its main process failed (ExecStartPre=, ExecCondition=)"
         return "it ended by itself, without an error" if self.active == "inactive" else ""
 
 
@@ -118,7 +136,7 @@ def _unit(name: str, told: dict[str, str]) -> Unit:
         invocation=told.get("InvocationID", ""),
         code=_number(told.get("ExecMainCode")),
         status=_number(told.get("ExecMainStatus")),
-        started=_wall(entered) if entered else None,
+        started=_wall(entered) if entered and told["ActiveState"] != "activating" else None,
         needs_daemon_reload=told.get("NeedDaemonReload") == "yes",
     )
 

@@ -20,8 +20,8 @@ from debvisor_tui.ui.units import name_of
 from debvisor_tui.ui.widgets.reflow import hanging_indent, page
 from debvisor_tui.ui.widgets.step_panels.database import migration_counts, migration_rows
 
-#: Facts for programs: the start of a process in clock ticks.
-_UNTOLD = frozenset({"ticks", "schema"})
+#: Facts for programs: the start of a process in clock ticks, of units by systemd's ids.
+_UNTOLD = frozenset({"ticks", "schema", "parts"})
 INDENT = 10  # cells of the time column
 MOST_EVENTS = 2000  # the newest; a page is laid out whole
 
