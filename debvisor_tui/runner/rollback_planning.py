@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from debvisor_tui.config.settings import Settings
 from debvisor_tui.model.changes import Change, ChangeKind
@@ -45,7 +46,8 @@ async def plan_way_back(
 ) -> RollbackPlan:
     """The plan for release `run`; with `count`, the rows that going down would lose are counted on the database.
 
-    `all_rows`: also those of every table that a restore would take with it, for who looks and can wait a moment.
+    `all_rows`: also those of every table that a restore would take with it, and what would keep the service from
+    being restarted here, for who looks and can wait a moment.
     """
     release = release_of(history, run)
     view = history.run(release.id)
@@ -68,7 +70,7 @@ async def plan_way_back(
 
         losses = await count_losses(settings, sorted(names))
     written = await _written(settings, view) if count and all_rows else None
-    return plan_rollback(
+    plan = plan_rollback(
         release.id,
         release.to_version,
         release.from_version,
@@ -79,6 +81,12 @@ async def plan_way_back(
         written=written,
         went_down=_went_down(history, release.id),
     )
+    if all_rows and any(action.step == "restart" for action in plan.enabled):
+        from debvisor_tui.tasks.plan import no_restart
+
+        ahead = tuple(f"The restart will fail as things stand: {why}" for why in await no_restart(settings))
+        plan = replace(plan, warnings=(*plan.warnings, *ahead))
+    return plan
 
 
 def _went_down(history: History, release: int) -> list[Change]:

@@ -30,11 +30,11 @@ async def plan_release(settings: Settings, version: str, *, fetch: bool = True) 
     job = Job(RunKind.RELEASE, old, found.artifact, Person(""))
     stays = await source.stays(old, found.artifact)
     warnings = tuple(f"A rollback will leave {what} as it is then." for what in stays)
-    problems = (*found.problems, *await _no_restart(settings))
+    problems = (*found.problems, *await no_restart(settings))
     return ReleasePlan(old, found.artifact, _steps(settings, job), problems, warnings)
 
 
-async def _no_restart(settings: Settings) -> tuple[str, ...]:
+async def no_restart(settings: Settings) -> tuple[str, ...]:
     """Why the service could not be restarted here: better known before the database is upgraded."""
     override = settings.step("restart")
     if override.command or override.manual:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from releasing import make_host
 
+from debvisor_tui.config.settings import Settings, StepOverride
 from debvisor_tui.model.artifacts import Artifact
 from debvisor_tui.model.changes import ChangeKind, ChangeState
 from debvisor_tui.model.errors import UsageError
@@ -152,5 +154,32 @@ def test_a_rollback_whose_proof_failed_is_not_the_end_of_all_ways_back(tmp_path:
     plan = asyncio.run(plan_way_back(None, history, back, RollbackOptions()))  # type: ignore[arg-type]
     assert plan.enabled[-1].step == "health"
     assert read_past(history).last == release, "R on home leads to it"
+    history.close()
+    journal.close()
+
+
+def test_a_restart_that_will_fail_is_known_before_the_way_back_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Masked:
+        async def obstacles(self) -> tuple[str, ...]:
+            return ("panel.service: it is masked",)
+
+    monkeypatch.setattr("debvisor_tui.tasks.plan.open_platform", lambda _: Masked())
+    settings = make_host(tmp_path / "host").settings()
+    journal = Journal(tmp_path / "journal.db")
+    release = new_run(journal, ("pull", "restart"))
+    succeed(journal, release, "pull", ChangeKind.CODE, before={"commit": "1" * 40}, after={"commit": "2" * 40})
+    journal.end_run(release, RunState.SUCCEEDED)
+    history = History(journal.path)
+
+    def plan(settings: Settings, **options: bool) -> RollbackPlan:
+        return asyncio.run(plan_way_back(settings, history, release, RollbackOptions(), **options))
+
+    told = "The restart will fail as things stand: panel.service: it is masked"
+    assert told in plan(settings, all_rows=True).warnings
+    assert told not in plan(settings).warnings, "the runner itself does not wait for it"
+    by_hand = settings.model_copy(update={"steps": {"restart": StepOverride(command=("true",))}})
+    assert told not in plan(by_hand, all_rows=True).warnings
     history.close()
     journal.close()
