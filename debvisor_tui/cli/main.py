@@ -48,11 +48,12 @@ def start(
 
 def _mount() -> None:
     """The commands, in the order in which --help shows them; each module holds a few, and imports late."""
-    from debvisor_tui.cli import config_commands, demo, history, releases
+    from debvisor_tui.cli import config_commands, demo, doctor, history, releases
 
     demo.mount(app)
     releases.mount(app)
     history.mount(app)
+    doctor.mount(app)
     app.add_typer(config_commands.app, name="config")
 
 

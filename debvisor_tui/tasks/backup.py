@@ -77,7 +77,7 @@ async def create_backup(ctx: StepContext, tag: str, *, retain: bool = True, prot
     make_folder(folder)
     with alone(folder):
         began, now = time.monotonic(), datetime.now(UTC).timestamp()
-        await _check_room(database, folder, twice=settings.backup.verify == "restore")
+        await check_room(database, folder, twice=settings.backup.verify == "restore")
         path = new_path(folder, tag, database.suffix, now)
         when = full_time(now)
         ctx.log(f"copying {database.name} to {path}")
@@ -150,7 +150,8 @@ def _difference(one: Contents, other: Contents) -> str:
     return f"revision {one.revision} and {other.revision}"
 
 
-async def _check_room(database: Database, folder: Path, *, twice: bool) -> None:
+async def check_room(database: Database, folder: Path, *, twice: bool) -> None:
+    """WorkFailed if `folder` has no room for a backup; `twice`: and for a scratch restore of it."""
     needed = int(await database.size() * ROOM) * (2 if twice else 1)
     free = shutil.disk_usage(folder).free
     if free < needed:
