@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from debvisor_tui.config.settings import Settings
+from debvisor_tui.model.checks import Check
 from debvisor_tui.model.errors import DebvisorError, WorkFailed
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan
 from debvisor_tui.model.secrets_registry import scrub
@@ -41,6 +42,11 @@ async def ask_plan(settings: Settings, places: TargetPaths, version: str, *, fet
 async def ask_rollback(settings: Settings, places: TargetPaths, run: int, options: RollbackOptions) -> RollbackPlan:
     """The way back of release `run`, with the rows counted that it would lose."""
     return await _ask(RollbackPlan, settings, places, "rollback", str(run), json.dumps(options.to_json()))
+
+
+async def ask_doctor(settings: Settings, places: TargetPaths) -> tuple[Check, ...]:
+    """What would stop a release on this host, and what is to be known before one."""
+    return await _ask(tuple[Check, ...], settings, places, "doctor")
 
 
 async def _ask(shape: type[T], settings: Settings, places: TargetPaths, *query: str) -> T:

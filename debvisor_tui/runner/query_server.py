@@ -63,6 +63,10 @@ async def answer(settings: Settings, places: TargetPaths, question: str, *args: 
             return asdict(
                 await plan_way_back(settings, History(places.journal), int(args[0]), options, all_rows=True)
             )
+        case "doctor":
+            from debvisor_tui.runner.doctor import examine
+
+            return [asdict(check) for check in await examine(settings, places)]
         case _:
             raise UsageError(f"No such question: {question}")
 

@@ -215,6 +215,11 @@ class DebvisorApp(App[int]):
 
         self.push_screen(HistoryScreen())
 
+    def show_doctor(self) -> None:
+        from debvisor_tui.ui.screens.doctor import DoctorScreen
+
+        self.push_screen(DoctorScreen())
+
     def show_run_history(self, run: int, attempt: int | None = None, line: int | None = None) -> None:
         from debvisor_tui.ui.screens.run_history import RunHistoryScreen
 

@@ -30,6 +30,7 @@ OWNERS: tuple[tuple[str, str, str], ...] = (
     ("history", "screens.history", "HistoryScreen"),
     ("one run in the history", "screens.run_history", "RunHistoryScreen"),
     ("log, while it has the focus", "widgets.log_pane", "LogPane"),
+    ("doctor", "screens.doctor", "DoctorScreen"),
     ("help", "screens.help", "HelpScreen"),
     ("everywhere", "app", "DebvisorApp"),
 )

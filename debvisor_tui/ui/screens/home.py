@@ -35,6 +35,7 @@ class HomeScreen(DebvisorScreen[None]):
         key("home", "n", "new", "new release", "Choose a version and see its plan; nothing is touched yet"),
         key("home", "a", "attach", "attach", "Show the run in progress, or resume the interrupted one"),
         key("home", "h", "history", "history", "All runs, and a search over all their logs"),
+        key("home", "D", "doctor", "doctor", "Try each part of the config on this host; nothing is changed by it"),
         key("home", "R", "rollback", "ROLL BACK", "The way back from the last release: see its plan first"),
         key("home", "ctrl+r", "again", "refresh", "Ask the service once more what runs now", display="ctrl+r"),
         key("home", "q", "quit", "quit", "Leave; a run goes on without this terminal"),
@@ -176,6 +177,9 @@ class HomeScreen(DebvisorScreen[None]):
 
     def action_history(self) -> None:
         self.debvisor.show_history()
+
+    def action_doctor(self) -> None:
+        self.debvisor.show_doctor()
 
     def action_rollback(self) -> None:
         if self.past is not None and self.past.last is not None:
