@@ -10,6 +10,7 @@ from debvisor_tui.cli.releases import Json
 from debvisor_tui.cli.target import Choice
 from debvisor_tui.model.checks import CheckState
 from debvisor_tui.model.secrets_registry import scrub_all
+from debvisor_tui.model.text import one_line
 from debvisor_tui.model.wording import counted
 
 MARKS = {CheckState.GOOD: "✓", CheckState.WARNING: "!", CheckState.BAD: "✗"}
@@ -33,10 +34,10 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         print_json({"target": settings.name, "ok": not stop, "checks": told})
     else:
         for check in told:
-            print(f"{MARKS[check['state']]} {check['part']:10}  {check['text']}")
+            print(f"{MARKS[check['state']]} {check['part']:10}  {one_line(check['text'])}")
             if check["fix"]:
-                print(f"  {'':10}  → {check['fix']}")
-        said = f"{stop} of them would stop a release" if stop else "nothing would stop a release"
+                print(f"  {'':10}  → {one_line(check['fix'])}")
+        said = f"{stop} of them would stop a release" if stop else "nothing was found that would stop a release"
         print(f"{settings.name}: {counted(len(checks), 'check')}, {said}")
     if stop:
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from debvisor_tui.model.changes import ChangeKind, ChangeState
+from debvisor_tui.model.checks import CheckState
 from debvisor_tui.model.findings import Found
 from debvisor_tui.model.gates import Answer, GateKind
 from debvisor_tui.model.playbook import RELEASE_STEPS, ROLLBACK_STEPS, Phase, RunKind
@@ -14,7 +15,7 @@ _HANDED_OUT = Redactor()
 _PUBLIC: set[str] = {
     *(s.id for s in (*RELEASE_STEPS, *ROLLBACK_STEPS)),
     *(str(word) for words in (RunKind, Phase, RunState, StepState, ChangeKind, ChangeState) for word in words),
-    *(str(word) for words in (GateKind, Answer, Found) for word in words),
+    *(str(word) for words in (GateKind, Answer, Found, CheckState) for word in words),
 }
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,18 @@ async def answer(settings: Settings, places: TargetPaths, question: str, *args: 
             raise UsageError(f"No such question: {question}")
 
 
+async def _until_told_to_end(answering: Coroutine[Any, Any, Any]) -> Any:
+    """Its answer; who asked may have gone meanwhile, and what was made for the answer is removed then."""
+    task = asyncio.ensure_future(answering)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise SystemExit(1) from None
+
+
 def main() -> None:
     config, state_dir, question, *args = sys.argv[1:]
     try:
@@ -78,7 +92,7 @@ def main() -> None:
         settings.remember_secrets()
         places = TargetPaths(Path(state_dir), settings.name)
         # What it found in the world is foreign, and no step's context has cleaned it.
-        document = {"answer": scrub_all(asyncio.run(answer(settings, places, question, *args)))}
+        document = {"answer": scrub_all(asyncio.run(_until_told_to_end(answer(settings, places, question, *args))))}
     except DebvisorError as error:
         document = {"error": {"what": scrub(error.what), "hint": scrub(error.hint)}}
     print(json.dumps(document, default=str))

@@ -10,6 +10,7 @@ from debvisor_tui.model.errors import DebvisorError, UsageError
 from debvisor_tui.model.playbook import RunKind
 from debvisor_tui.model.rollback import RollbackOptions, RollbackPlan, plan_rollback
 from debvisor_tui.model.states import BEGUN_ROLLBACK_STATES
+from debvisor_tui.model.text import one_line
 from debvisor_tui.model.views import RunSummary, RunView
 from debvisor_tui.store.history import History
 
@@ -84,7 +85,12 @@ async def plan_way_back(
     if all_rows and any(action.step == "restart" for action in plan.enabled):
         from debvisor_tui.tasks.plan import no_restart
 
-        ahead = tuple(f"The restart will fail as things stand: {why}" for why in await no_restart(settings))
+        try:
+            async with asyncio.timeout(COUNTING):
+                found = await no_restart(settings)
+        except TimeoutError:
+            found = (f"whether the service can be restarted here was not told within {COUNTING:.0f} s",)
+        ahead = tuple(f"The restart may fail: {one_line(why)}" for why in found)
         plan = replace(plan, warnings=(*plan.warnings, *ahead))
     return plan
 

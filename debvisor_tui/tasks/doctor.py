@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import shlex
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
 from debvisor_tui.adapters.databases import opened
 from debvisor_tui.adapters.metrics import open_metrics
@@ -19,7 +22,7 @@ from debvisor_tui.tasks.backup_catalog import list_backups
 from debvisor_tui.tasks.health import PROBES, probe
 from debvisor_tui.tasks.plan import no_restart
 
-LIMIT = 20.0  # seconds for each part
+LIMIT = 45.0  # seconds for each part; what it asks has limits of its own, and says better what was slow
 GOOD, WARNING, BAD = CheckState.GOOD, CheckState.WARNING, CheckState.BAD
 
 Examine = Callable[[Settings], Awaitable[list[Check]]]
@@ -37,18 +40,41 @@ async def examine(settings: Settings) -> list[Check]:
         ("health", _health),
         ("monitor", _monitor),
     )
-    found = await asyncio.gather(*(_bounded(part, examination, settings) for part, examination in parts))
+    found = await asyncio.gather(*(bounded(part, examination(settings)) for part, examination in parts))
     return [check for checks in found for check in checks]
 
 
-async def _bounded(part: str, examination: Examine, settings: Settings) -> list[Check]:
+async def bounded(part: str, examination: Awaitable[list[Check]]) -> list[Check]:
+    """What an examination of `part` found; one that fails hides nothing of the others."""
     try:
         async with asyncio.timeout(LIMIT):
-            return await examination(settings)
+            return await examination
     except DebvisorError as error:
         return [Check(part, BAD, error.what, error.hint)]
     except TimeoutError:
         return [Check(part, BAD, f"it gave no answer within {LIMIT:.0f} s", "Look at the host, then try again.")]
+    except OSError as error:
+        return [Check(part, BAD, f"{error.filename or part}: {error.strerror or error}", "Who may read it?")]
+    except Exception as error:  # the rest is to be told all the same
+        return [Check(part, BAD, f"looking at it failed: {type(error).__name__}: {error}", "This is a bug.")]
+
+
+def nearest_folder(path: Path) -> Path:
+    """`path`, or the folder above it that is there; OSError if one of them may not be looked into."""
+    for folder in (path, *path.parents):
+        try:
+            folder.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        return folder
+    return Path("/")
+
+
+def unwritable(folder: Path) -> str:
+    """Why nothing can be put into `folder`, or ""."""
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written to"
 
 
 async def _config(settings: Settings) -> list[Check]:
@@ -76,21 +102,25 @@ async def _source(settings: Settings) -> list[Check]:
     installed = await source.installed()
     found = [Check("source", GOOD, f"{installed} in place ({source.subject})")]
     offered = await source.versions()
-    if not any(version.fresh for version in offered):
-        why = "its remote did not answer: what is on offer was fetched before, if anything"
-        found.append(Check("source", BAD, why, "A release asks it anew. See: debvisor-tui release VERSION"))
-    newer = [version for version in offered if version.newer]
-    if not newer:
-        return [*found, Check("source", GOOD, f"{counted(len(offered), 'version')} on offer, none newer")]
-    resolved = await source.resolve(newer[0].name, fetch=False)
+    if not offered:
+        return [*found, Check("source", BAD, "no version is on offer", "Do source.tags and source.remote fit?")]
+    # That of the newest: by it the remote is asked, and whether this checkout can be moved at all.
+    newest = offered[0]
+    resolved = await source.resolve(newest.name, fetch=True)
+    if newest.current:
+        # It is no way forward, and that alone is no obstacle.
+        return [*found, Check("source", GOOD, f"{newest.name}, the newest of {len(offered)} on offer, is in place")]
     if resolved.problems:
-        return [*found, *(Check("source", BAD, f"{newer[0].name}: {problem}") for problem in resolved.problems)]
-    return [*found, Check("source", GOOD, f"{newer[0].name} could be put in place, the newest of {len(newer)} newer")]
+        return [*found, *(Check("source", BAD, f"{newest.name}: {problem}") for problem in resolved.problems)]
+    text = f"{newest.name} could be put in place, the newest of {len(offered)} on offer"
+    return [*found, Check("source", GOOD, text)]
 
 
 async def _database(settings: Settings) -> list[Check]:
     database = await opened(settings)
     size = await database.size()
+    with suppress(LookupError):  # only alembic can tell which revision that is
+        await database.revision()
     return [Check("database", GOOD, f"{database.name}, {format_bytes(size)}")]
 
 
@@ -104,7 +134,9 @@ async def _migrations(settings: Settings) -> list[Check]:
         return [Check("migrations", WARNING, where, "What a release applies is then known only at its upgrade.")]
     if not found.migrations:
         return [
-            Check("migrations", GOOD, f"the database is at {found.current or 'base'}, as the code in place wants it")
+            Check(
+                "migrations", GOOD, f"the database is at {found.current or 'base'}, up to date with the code in place"
+            )
         ]
     count = counted(len(found.migrations), "migration")
     return [
@@ -119,10 +151,10 @@ async def _migrations(settings: Settings) -> list[Check]:
 
 async def _backup(settings: Settings) -> list[Check]:
     folder = settings.backup.dir
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
-        what = f"{there} cannot be written to" + ("" if there == folder else f", so {folder} cannot be made")
-        return [Check("backup", BAD, what, f"Give it to the operator: ls -ld {there}")]
+    there = await asyncio.to_thread(nearest_folder, folder)
+    if why := await asyncio.to_thread(unwritable, there):
+        what = why if there == folder else f"{why}, so {folder} cannot be made"
+        return [Check("backup", BAD, what, f"Give it to the operator: ls -ld {shlex.quote(str(there))}")]
     database = await opened(settings)
     await check_room(database, there, twice=settings.backup.verify == "restore")
     if there != folder:
@@ -137,7 +169,10 @@ async def _health(settings: Settings) -> list[Check]:
     probes = await asyncio.gather(*(probe(settings, name) for name in PROBES))
     return [
         Check(
-            "health", GOOD if one.ok else WARNING, f"{one.name}: {one.text}", "" if one.ok else f"See: curl {one.url}"
+            "health",
+            GOOD if one.ok else WARNING,
+            f"{one.name}: {one.text}",
+            "" if one.ok else f"See: curl -s {shlex.quote(one.url)}",
         )
         for one in probes
     ]

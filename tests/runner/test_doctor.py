@@ -45,7 +45,7 @@ def test_a_sound_host_has_nothing_that_would_stop_a_release(host: Host) -> None:
     parts = "config platform source database migrations backup health monitor runner journal"
     assert states(found) == {part: {"good"} for part in parts.split()}
     assert "pid " in found["platform"][0][1]
-    assert "v1.3.0 could be put in place, the newest of 3 newer" in dict(found["source"]).values()
+    assert "v1.3.0 could be put in place, the newest of 4 on offer" in dict(found["source"]).values()
 
 
 def test_what_would_stop_a_release_is_named_part_by_part(host: Host) -> None:

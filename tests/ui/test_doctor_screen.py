@@ -62,7 +62,7 @@ def test_what_stops_a_release_is_told_with_its_fix_and_looked_for_again(answers:
             await until(lambda: "Try again." in text_of(app), pilot)
             assert "NOPASSWD" not in text_of(app), "what was found before is not true of now"
             await pilot.press("r")
-            await until(lambda: "✓ Nothing would stop a release." in text_of(app), pilot)
+            await until(lambda: "✓ Nothing was found that would stop a release." in text_of(app), pilot)
             await pilot.press("escape")
             await until(lambda: "LAST RUNS" in text_of(app), pilot)
 

@@ -12,6 +12,8 @@ from textual.widgets import Static
 
 from debvisor_tui.model.checks import Check, CheckState
 from debvisor_tui.model.errors import DebvisorError
+from debvisor_tui.model.text import one_line
+from debvisor_tui.model.times import local_time
 from debvisor_tui.model.wording import counted
 from debvisor_tui.ui.base import DebvisorScreen
 from debvisor_tui.ui.drawing import cell, line
@@ -48,6 +50,10 @@ class DoctorScreen(DebvisorScreen[None]):
     text_page = query_one("#doctor-page", Page)
     text = query_one("#doctor-text", Static)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked_at = 0.0
+
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.session.settings, "doctor")
         yield Static(id="doctor-lead", markup=False)
@@ -69,6 +75,7 @@ class DoctorScreen(DebvisorScreen[None]):
             self.checks = await query_client.ask_doctor(self.session.settings, self.session.places)
         except DebvisorError as error:
             self.failure = error
+        self._looked_at = self.session.clock.now().at
         self._tell()
 
     def _tell(self) -> None:
@@ -82,12 +89,17 @@ class DoctorScreen(DebvisorScreen[None]):
             return line(("✗ ", "$danger"), (str(failure), "$danger"))
         if checks is None:
             return line("Trying each part of the config on this host; nothing is changed by it…")
+        looked = f"  looked at {local_time(self._looked_at)}"
         stop = sum(check.state is CheckState.BAD for check in checks)
         if stop:
-            return line((f"✗ {stop} of {counted(len(checks), 'check')} would stop a release.", "bold $danger"))
+            told = f"✗ {stop} of {counted(len(checks), 'check')} would stop a release."
+            return line((told, "bold $danger"), (looked, "$muted"))
         warn = sum(check.state is CheckState.WARNING for check in checks)
         more = f" {counted(warn, 'thing')} to know before it." if warn else ""
-        return line(("✓ ", "$ok"), f"Nothing would stop a release.{more}")
+        return line(("✓ ", "$ok"), f"Nothing was found that would stop a release.{more}", (looked, "$muted"))
+
+    def refusal(self, action: str) -> str:
+        return "It is being looked at." if action == "again" and self.checks is None and self.failure is None else ""
 
     def action_again(self) -> None:
         self._look()
@@ -100,7 +112,7 @@ def _rows(check: Check, width: int) -> list[Content]:
     mark = MARKS[check.state]
     head = line((f"{mark.glyph} ", mark.style), cell(check.part, INDENT - 2, "$muted"))
     style = "" if check.state is CheckState.GOOD else mark.style
-    rows = hanging_indent(Content.styled(check.text, style) if style else Content(check.text), width, INDENT, head)
+    rows = hanging_indent(Content.styled(one_line(check.text), style), width, INDENT, head)
     if check.fix:
-        rows += hanging_indent(check.fix, width, INDENT + 2, (" " * INDENT + "→", "$muted"))
+        rows += hanging_indent(one_line(check.fix), width, INDENT + 2, (" " * INDENT + "→", "$muted"))
     return rows
