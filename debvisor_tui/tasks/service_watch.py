@@ -27,16 +27,17 @@ class ServiceWatch:
         self._untold = ""
 
     async def begin(self) -> None:
-        """What the restart of this run left running is what must stay."""
+        """What the restart of this run left running is what must stay. What became of it before the watch is told,
+        and does not count: somebody may have restarted it by hand."""
         for evidence in await self._ctx.recall("restart", "process"):
             self._known = {part: told for part, told in parts_of(evidence.value["after"]).items() if told}
-        await self.look()
+        await self.look(counts=False)
 
     @property
     def failed(self) -> bool:
         return any(count >= FAILS_AT for count in (*self._restarts.values(), *self._gone.values()))
 
-    async def look(self) -> None:
+    async def look(self, *, counts: bool = True) -> None:
         try:
             now = await self._platform.state()
         except WorkFailed as error:
@@ -53,7 +54,9 @@ class ServiceWatch:
                 self._gone[part] += 1
                 if self._gone[part] == 1:
                     self._ctx.log(f"{part or 'the service'} does not run")
-            if told and told != was and now is not None:
+            if told and told != was and now is not None and not counts:
+                self._ctx.log(f"{part or 'the service'} was started anew since this release restarted it")
+            elif told and told != was and now is not None:
                 self._restarts[part] += 1
                 text = f"{part or 'the service'} was restarted during the watch; now: {now.named(time.time())}"
                 self._ctx.log(text)

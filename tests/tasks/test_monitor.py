@@ -15,6 +15,7 @@ from releasing import ANNA, Host, Page, Request, Told, Web, make_host, web
 from debvisor_tui.adapters.metrics.exposition import Scrape, between, parse, quantile
 from debvisor_tui.adapters.metrics.protocol import NoData
 from debvisor_tui.model.errors import WorkFailed
+from debvisor_tui.model.evidence import Evidence
 from debvisor_tui.model.services import ServiceState
 from debvisor_tui.model.verdict import Outcome, Verdict
 from debvisor_tui.tasks.base import StepCommand
@@ -306,13 +307,19 @@ class Parts:
             False,
         ),
         ([{"web": "a", "worker": "b"}, {"web": "a", "worker": ""}], "worker does not run any more", True),
+        # Since the restart of this release: somebody has restarted one by hand; another died, and is still gone.
+        ([{"web": "by hand", "worker": "b"}], "", False),
+        ([{"web": "a", "worker": ""}], "worker does not run any more", True),
     ],
 )
 def test_each_part_of_a_service_is_watched_for_itself(
     host: Host, site: Web, monkeypatch: pytest.MonkeyPatch, states: list[dict[str, str]], told: str, failed: bool
 ) -> None:
     monkeypatch.setattr("debvisor_tui.tasks.service_watch.open_platform", lambda _: Parts(*states))
-    watch = ServiceWatch(context(host, site))
+    ctx = context(host, site)
+    left = {"before": None, "after": {"parts": {"web": "a", "worker": "b"}}}
+    ctx.found.append(Evidence("restart", "process", "", left, 0.0))
+    watch = ServiceWatch(ctx)
 
     async def story() -> Verdict:
         await watch.begin()
