@@ -31,6 +31,7 @@ def test_a_part_that_fails_is_a_check_that_says_why(error: Exception, text: str,
     assert asyncio.run(doctor.bounded("source", examination())) == [Check("source", CheckState.BAD, text, fix)]
 
 
+@pytest.mark.slow
 def test_a_host_of_which_nothing_is_there_is_told_part_by_part(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     found = asyncio.run(doctor.examine(host.settings(source={"checkout": str(tmp_path / "gone")})))
@@ -47,6 +48,7 @@ def test_a_host_of_which_nothing_is_there_is_told_part_by_part(tmp_path: Path) -
     }
 
 
+@pytest.mark.slow
 def test_an_old_checkout_can_go_forward_and_a_diverged_one_cannot(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     settings = host.settings()
@@ -63,6 +65,7 @@ def test_an_old_checkout_can_go_forward_and_a_diverged_one_cannot(tmp_path: Path
     assert source().state is CheckState.BAD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("service", "text"),
     [(Service(user=False), "started by systemd-run: no logout ends it"), (None, "started by setsid")],

@@ -163,6 +163,7 @@ def watched_with_restarts(host: Host, site: Web, restarts: int) -> Told:
     return ctx
 
 
+@pytest.mark.slow
 def test_a_service_that_was_restarted_meanwhile_is_not_called_good_by_its_numbers(host: Host, site: Web) -> None:
     ctx = watched_with_restarts(host, site, 1)
     state, reason = outcome(ctx)
@@ -174,6 +175,7 @@ def test_a_service_that_was_restarted_meanwhile_is_not_called_good_by_its_number
     assert "the service was restarted" in ctx.gates[0].detail
 
 
+@pytest.mark.slow
 def test_a_service_that_is_restarted_again_and_again_fails_its_watch(host: Host, site: Web) -> None:
     with pytest.raises(WorkFailed, match="the service was restarted 3 times during the watch"):
         watched_with_restarts(host, site, 9)
