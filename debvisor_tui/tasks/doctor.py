@@ -107,6 +107,9 @@ async def _source(settings: Settings) -> list[Check]:
     # That of the newest: by it the remote is asked, and whether this checkout can be moved at all.
     newest = offered[0]
     resolved = await source.resolve(newest.name, fetch=True)
+    if newest.current and not newest.fresh:
+        text = f"{newest.name} is in place, and its remote did not tell whether there is a newer one"
+        return [*found, Check("source", BAD, text, "Look at the network, and at what source.remote names.")]
     if newest.current:
         # It is no way forward, and that alone is no obstacle.
         return [*found, Check("source", GOOD, f"{newest.name}, the newest of {len(offered)} on offer, is in place")]

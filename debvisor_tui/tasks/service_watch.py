@@ -45,6 +45,7 @@ class ServiceWatch:
                 self._ctx.log(f"whether the service was restarted cannot be told: {error.what}")
             self._untold = error.what
             return
+        self._untold = ""
         seen = parts_of(now.identity) if now else {}
         for part, was in self._known.items():
             told = seen.get(part)
@@ -71,7 +72,9 @@ class ServiceWatch:
         ]
         told += [f"{part or 'the service'} does not run any more" for part in self._gone]
         if not told:
-            return judged
+            if not self._untold:
+                return judged
+            return replace(judged, reason=f"{judged.reason}; whether the service was restarted could not be told")
         metrics = "" if self.failed and judged.outcome is not Outcome.FAIL else judged.reason
         reason = "; ".join([*told, *([metrics] if metrics else [])])
         worst = Outcome.FAIL if self.failed or judged.outcome is Outcome.FAIL else Outcome.INCONCLUSIVE

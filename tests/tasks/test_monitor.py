@@ -336,3 +336,18 @@ def test_each_part_of_a_service_is_watched_for_itself(
     else:
         assert verdict.outcome is (Outcome.INCONCLUSIVE if told else Outcome.PASS)
         assert verdict.reason == (f"{told}; good numbers" if told else "good numbers")
+
+
+def test_what_the_platform_could_not_tell_is_said_with_the_verdict(
+    host: Host, site: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        async def state(self) -> ServiceState:
+            raise WorkFailed("systemd did not answer within 20 s")
+
+    monkeypatch.setattr("debvisor_tui.tasks.service_watch.open_platform", lambda _: Silent())
+    watch = ServiceWatch(context(host, site))
+    asyncio.run(watch.begin())
+    verdict = watch.weigh(Verdict(Outcome.PASS, "good numbers"))
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.reason == "good numbers; whether the service was restarted could not be told"
